@@ -1,0 +1,52 @@
+import { type MailboxId, mailboxId, type ObjectKey, type Sha256, sha256 } from './ids.ts'
+
+// Keys are built and parsed here and nowhere else.
+//
+//   archive bucket   raw/<mailboxId>/<aa>/<sha256>.eml       the octets of a message; <aa> = first two hex digits,
+//                                                            so that a listing can be split among 256 readers
+//                    ledger/<mailboxId>/<seq>.ndjson         segment <seq>, ten digits, so that listing order is ledger order
+//   state bucket     snapshots/<mailboxId>.json              the fold of the ledger, a cache
+//                    mailboxes.json                          the mailbox list that the Lambdas read
+
+const RAW = /^raw\/([a-z0-9][a-z0-9-]{0,62})\/([0-9a-f]{2})\/([0-9a-f]{64})\.eml$/
+const LEDGER = /^ledger\/([a-z0-9][a-z0-9-]{0,62})\/(\d{10})\.ndjson$/
+
+/** The most segments one mailbox can have: ten digits in the key. */
+export const MAX_SEQ = 9_999_999_999
+
+export const MAILBOXES_KEY: ObjectKey = 'mailboxes.json' as ObjectKey
+
+export function rawKey(mailbox: MailboxId, digest: Sha256): ObjectKey {
+  return `raw/${mailbox}/${digest.slice(0, 2)}/${digest}.eml` as ObjectKey
+}
+
+export function rawPrefix(mailbox: MailboxId): string {
+  return `raw/${mailbox}/`
+}
+
+/** Undefined for a key that is not of a raw message, a digest in the wrong folder included. */
+export function parseRawKey(key: string): { mailbox: MailboxId; sha256: Sha256 } | undefined {
+  const [, mailbox, folder, digest] = RAW.exec(key) ?? []
+  if (!mailbox || !digest || digest.slice(0, 2) !== folder) return undefined
+  return { mailbox: mailboxId(mailbox), sha256: sha256(digest) }
+}
+
+export function ledgerKey(mailbox: MailboxId, seq: number): ObjectKey {
+  if (!Number.isInteger(seq) || seq < 1 || seq > MAX_SEQ) throw new RangeError(`not a segment number: ${seq}`)
+  return `ledger/${mailbox}/${String(seq).padStart(10, '0')}.ndjson` as ObjectKey
+}
+
+export function ledgerPrefix(mailbox: MailboxId): string {
+  return `ledger/${mailbox}/`
+}
+
+/** Undefined for a key that is not of a ledger segment. */
+export function parseLedgerKey(key: string): { mailbox: MailboxId; seq: number } | undefined {
+  const [, mailbox, seq] = LEDGER.exec(key) ?? []
+  if (!mailbox || !seq) return undefined
+  return { mailbox: mailboxId(mailbox), seq: Number(seq) }
+}
+
+export function snapshotKey(mailbox: MailboxId): ObjectKey {
+  return `snapshots/${mailbox}.json` as ObjectKey
+}

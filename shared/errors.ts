@@ -1,0 +1,90 @@
+/**
+ * How much is given up when this happens: one message (skip it, leave a trace), this session (stop, come back later),
+ * or the mailbox (do not sign in again by itself until somebody looks). Whatever is not an IngestError is a defect: nobody catches it.
+ */
+export type Scope = 'message' | 'session' | 'mailbox'
+
+interface Meaning {
+  readonly scope: Scope
+  /** What the operator can do about it, one sentence; printed after the message. */
+  readonly remedy: string
+}
+
+const MEANING = {
+  MESSAGE_TOO_LARGE: {
+    scope: 'message',
+    remedy: 'Raise limits.messageOctets of the mailbox; the message is fetched by the next drain then.',
+  },
+  MESSAGE_GONE: { scope: 'message', remedy: 'Nothing: somebody else removed it from the server before it was fetched.' },
+  MESSAGE_UNFETCHABLE: {
+    scope: 'message',
+    remedy: 'It is tried again by the next drains, then quarantined. Look at the message on the server.',
+  },
+  CONNECTION_FAILED: { scope: 'session', remedy: 'Check host and port, DNS, and that the network lets the connection through.' },
+  CONNECTION_LOST: { scope: 'session', remedy: 'Nothing was lost; drain again.' },
+  TIMED_OUT: { scope: 'session', remedy: 'Nothing was lost; drain again. If it repeats, the server or the network is slow.' },
+  THROTTLED: { scope: 'session', remedy: 'The provider asks for a pause: drain less often or set limits.octetsPerDay.' },
+  SERVER_UNAVAILABLE: { scope: 'session', remedy: 'The server says that it cannot serve the mailbox now; drain again later.' },
+  MAILDROP_LOCKED: { scope: 'session', remedy: 'Another POP3 session holds the maildrop; drain again when it has ended.' },
+  PROTOCOL_VIOLATION: {
+    scope: 'session',
+    remedy: 'The server does not speak the protocol as its standard says: check protocol, port and tls, then ask its operator.',
+  },
+  SPOOL_FAILED: { scope: 'session', remedy: 'Free space in the folder for temporary files (TMPDIR), then drain again.' },
+  LEDGER_RACE_LOST: { scope: 'session', remedy: 'Nothing: another drain of this mailbox is at work and has won.' },
+  ARCHIVE_UNAVAILABLE: { scope: 'session', remedy: 'Nothing was acknowledged; drain again when the archive answers.' },
+  QUEUE_UNAVAILABLE: { scope: 'session', remedy: 'What was not announced is pending in the ledger and announced by the next drain.' },
+  AUTHENTICATION_FAILED: { scope: 'mailbox', remedy: 'Check user and credential; many providers want an app password or OAuth.' },
+  CREDENTIAL_MISSING: { scope: 'mailbox', remedy: 'Put the secret where `credential` points to.' },
+  CERTIFICATE_REJECTED: {
+    scope: 'mailbox',
+    remedy: 'Check host against the certificate; name a private CA with `ca`. Verification cannot be switched off.',
+  },
+  TLS_UNAVAILABLE: { scope: 'mailbox', remedy: 'The server offers no TLS here: use tls: implicit with its TLS port.' },
+  FOLDER_MISSING: { scope: 'mailbox', remedy: 'Check `folders` and the target of afterArchive; `mailsluice check` lists what is there.' },
+  EPOCH_UNUSABLE: { scope: 'mailbox', remedy: 'The folder has no UIDVALIDITY, so its ids cannot be trusted; use POP3 if the server has it.' },
+  ARCHIVE_MISCONFIGURED: {
+    scope: 'mailbox',
+    remedy: 'The archive bucket needs versioning and Object Lock; create it with the stack in infra/ or enable both.',
+  },
+  ARCHIVE_MISSING: { scope: 'mailbox', remedy: 'Create the archive bucket, or correct archive.bucket and the region.' },
+  ARCHIVE_DENIED: { scope: 'mailbox', remedy: 'Allow the role s3:PutObject on raw/* and ledger/*, and the reads in docs/specifications.md.' },
+  ARCHIVE_CONFLICT: { scope: 'mailbox', remedy: 'An object in the archive is not what its key says: run `mailsluice ledger verify`.' },
+  LEDGER_CORRUPT: { scope: 'mailbox', remedy: 'The ledger does not verify: run `mailsluice ledger verify` and keep everything as it is.' },
+  QUEUE_MISSING: { scope: 'mailbox', remedy: 'Create the queue, or correct its name under `queues`.' },
+  QUEUE_DENIED: { scope: 'mailbox', remedy: 'Allow the role sqs:SendMessage and sqs:GetQueueUrl on the queue.' },
+} as const satisfies Record<string, Meaning>
+
+export type ErrorCode = keyof typeof MEANING
+
+/** Every code with its scope and remedy: for docs, tests and the command line. */
+export const ERROR_CODES: Readonly<Record<ErrorCode, Meaning>> = MEANING
+
+/**
+ * The one error that a drain expects. Adapters translate what their library throws into it, once; outside adapters
+ * nobody looks at errno, SDK names or message texts. `message` says what is wrong and where, and never a credential.
+ */
+export class IngestError extends Error {
+  override readonly name = 'IngestError'
+  readonly code: ErrorCode
+  readonly scope: Scope
+  readonly remedy: string
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.code = code
+    this.scope = MEANING[code].scope
+    this.remedy = MEANING[code].remedy
+  }
+}
+
+/** A mistake in configuration or usage (exit status 2): every problem at once, each with its path and what is allowed. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+  readonly problems: readonly string[]
+
+  constructor(source: string, problems: readonly string[]) {
+    super(`${source}: ${problems.length === 1 ? '1 mistake' : `${problems.length} mistakes`}\n${problems.map((p) => `  ${p}`).join('\n')}`)
+    this.problems = problems
+  }
+}

@@ -1,0 +1,119 @@
+// Every size, count and time limit, with its reason. Values that an operator may change are in the configuration;
+// these are the bounds within which the program keeps its promises about memory and time.
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+
+/** A drain: segments, concurrency, memory. */
+export const DRAIN = {
+  /** Messages per ledger segment: one commit (a PUT) per 500 messages, and at most 500 repeats after a crash. */
+  segmentMessages: 500,
+  /** A slow mailbox still commits this often. */
+  segmentMs: 30 * SECOND,
+  /** Messages between fetch and record at the same time: enough to hide a PUT of 50 ms behind 1,000 messages a second. */
+  messagesInFlight: 64,
+  /** Octets of messages held in memory at the same time; with parser and SDK it stays within a 512 MB Lambda. */
+  octetsInFlight: 64 * MIB,
+  /** Above this a message goes to the spool on disk instead of memory. */
+  memoryMessageOctets: 8 * MIB,
+  /** Fetches that failed before a message is quarantined: one per drain, so a passing trouble of the server does not count. */
+  fetchAttempts: 5,
+  /** Time kept for record, acknowledge and sign-out when the deadline nears. */
+  closingMs: 10 * SECOND,
+  /** Announcements of earlier drains that are tried again in one go, before anything new is fetched. */
+  pendingPerDrain: 1_000,
+} as const
+
+/** Defaults of `limits` in the configuration. */
+export const MAILBOX_DEFAULTS = {
+  /** 150 MiB: Microsoft 365 accepts messages up to this size; nobody larger is known. */
+  messageOctets: 150 * MIB,
+} as const
+
+/** POP3 (RFC 1939, RFC 2449). */
+export const POP3 = {
+  /** Status line: RFC 2449, 4 allows 512 octets; servers with long texts exist. */
+  lineOctets: 8 * KIB,
+  /** Rows of UIDL and LIST: above it the maildrop is refused, not the memory. */
+  listRows: 2_000_000,
+  /** Octets of a UIDL or LIST answer: 2,000,000 rows of 70 + 10 octets. */
+  listOctets: 192 * MIB,
+  /** RETR commands in flight: 512 costs 1.2 times the raw limit at 80 ms, 64 four times (measured on small mail). */
+  pipelineCommands: 512,
+  /** Octets asked for and not yet read. */
+  pipelineOctets: 16 * MIB,
+  /** Nothing received for this long: the session is dead. */
+  idleMs: 60 * SECOND,
+  connectMs: 15 * SECOND,
+} as const
+
+/** IMAP (RFC 9051), given to imapflow. */
+export const IMAP = {
+  /** imapflow's default of 1 GB lets one hostile line take 1.9 GB of memory. */
+  lineOctets: 16 * MIB,
+  /** Messages up to this size are fetched whole in batches, larger ones in chunks. */
+  wholeMessageOctets: 8 * MIB,
+  /** Octets of one batched FETCH; with it at most this much is discarded when a drain stops. */
+  batchOctets: 16 * MIB,
+  batchMessages: 500,
+  /** Chunk of a large message: 64 KiB (the default) costs a round trip each, 129 s for 150 MB at 50 ms; 4 MiB 3 s. */
+  chunkOctets: 4 * MIB,
+  responseTokens: 200_000,
+  connectMs: 15 * SECOND,
+  greetingMs: 15 * SECOND,
+  /** Nothing received for this long: the session is dead. */
+  idleMs: 60 * SECOND,
+  /** UIDs in one SEARCH: servers cap results (1,000 at Yahoo), so ranges are walked and halved when a page is full. */
+  searchWindowUids: 100_000,
+} as const
+
+/** The parser: hostile mail must not cost more than this. */
+export const PARSER = {
+  /** Wall clock for one message; the worker is killed and replaced then. */
+  messageMs: 20 * SECOND,
+  heapMib: 192,
+  /** Header block read: above it the rest is dropped and the message is `partial`. mailsplit's default is 1 MiB. */
+  headerOctets: 1 * MIB,
+  mimeNodes: 500,
+  mimeDepth: 50,
+  /** Octets of one text part that are decoded for the preview. */
+  textOctets: 256 * KIB,
+  previewCharacters: 500,
+  attachments: 200,
+  addresses: 200,
+  references: 100,
+  /** Characters of one header value in the event. */
+  headerCharacters: 1_000,
+} as const
+
+/** SQS (AWS, "Amazon SQS message quotas"). */
+export const QUEUE = {
+  batchMessages: 10,
+  /** A message and a whole batch: 1 MiB; 16 KiB are kept for attributes. */
+  batchOctets: 1 * MIB - 16 * KIB,
+  /** Our bound for one event: far below 1 MiB; long lists are cut and marked. */
+  eventOctets: 64 * KIB,
+  /** Times one entry is sent before it is left pending in the ledger. */
+  attempts: 4,
+  /** A batch that is not full is sent after this. */
+  lingerMs: 20,
+  batchesInFlight: 8,
+} as const
+
+/** S3. */
+export const ARCHIVE = {
+  /** 409, 503 and lost answers: tries of one PUT, with back-off and jitter between them. */
+  attempts: 5,
+  requestMs: 60 * SECOND,
+  connectMs: 5 * SECOND,
+} as const
+
+/** The Lambdas. */
+export const LAMBDA = {
+  /** A drain works in slices and asks for its continuation, so that no mailbox starves the others. */
+  sliceMs: 2 * MINUTE,
+  mailboxesPerProbe: 25,
+  probeMs: 45 * SECOND,
+} as const

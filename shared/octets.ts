@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Sha256 } from './contract/ids.ts'
+import { IngestError } from './errors.ts'
+
+/**
+ * A whole message (or any object), held in memory or in a spool file, with its length and SHA-256 known.
+ * It can be opened any number of times, so that a refused PUT can be repeated. Whoever receives one calls `discard`
+ * when nobody will open it again; discarding twice is harmless.
+ */
+export interface Octets {
+  readonly length: number
+  readonly sha256: Sha256
+  /** The octets when they are in memory; undefined when they are spooled. */
+  readonly buffer: Buffer | undefined
+  /** Path of the spool file; undefined when the octets are in memory. */
+  readonly path: string | undefined
+  open(): Readable
+  discard(): Promise<void>
+}
+
+export function memoryOctets(buffer: Buffer): Octets {
+  return {
+    length: buffer.length,
+    sha256: createHash('sha256').update(buffer).digest('hex') as Sha256,
+    buffer,
+    path: undefined,
+    open: () => Readable.from([buffer], { objectMode: false }),
+    discard: async () => {},
+  }
+}
+
+/** A folder for messages that are too large for memory. Close it at the end of the drain: it removes what is left. */
+export interface Spool {
+  /**
+   * Takes a stream to its end: to memory while it is at most `memoryOctets`, else to a file.
+   * Rejects with what the stream fails with, or with SPOOL_FAILED when the disk does; nothing is left behind then.
+   */
+  collect(source: AsyncIterable<Buffer>, memoryOctets: number): Promise<Octets>
+  close(): Promise<void>
+}
+
+/** `parent` defaults to the system's folder for temporary files. The spool's own folder is made on first use. */
+export function openSpool(parent: string = tmpdir()): Spool {
+  let folder: Promise<string> | undefined
+  let next = 0
+  return {
+    async collect(source, memoryLimit) {
+      const hash = createHash('sha256')
+      const parts: Buffer[] = []
+      let length = 0
+      const iterator = source[Symbol.asyncIterator]()
+      while (true) {
+        const { done, value } = await iterator.next()
+        if (done) return memoryOctets(Buffer.concat(parts, length))
+        parts.push(value)
+        length += value.length
+        if (length > memoryLimit) break
+      }
+      for (const part of parts) hash.update(part)
+      folder ??= mkdtemp(join(parent, 'mailsluice-')).catch((cause) => {
+        throw new IngestError('SPOOL_FAILED', `cannot make a spool folder in ${parent}: ${reason(cause)}`, { cause })
+      })
+      const path = join(await folder, `${next++}.eml`)
+      let failure: unknown
+      async function* all(): AsyncGenerator<Buffer> {
+        yield* parts.splice(0)
+        try {
+          while (true) {
+            const { done, value } = await iterator.next()
+            if (done) return
+            hash.update(value)
+            length += value.length
+            yield value
+          }
+        } catch (error) {
+          failure = error
+          throw error
+        }
+      }
+      try {
+        await pipeline(all, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
+      } catch (cause) {
+        await rm(path, { force: true })
+        if (failure !== undefined) throw failure
+        await iterator.return?.()
+        throw new IngestError('SPOOL_FAILED', `cannot write a message to ${path}: ${reason(cause)}`, { cause })
+      }
+      return {
+        length,
+        sha256: hash.digest('hex') as Sha256,
+        buffer: undefined,
+        path,
+        open: () => createReadStream(path, { highWaterMark: 1024 * 1024 }),
+        discard: () => rm(path, { force: true }),
+      }
+    },
+    async close() {
+      if (folder) await rm(await folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
