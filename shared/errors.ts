@@ -26,6 +26,7 @@ const MEANING = {
   THROTTLED: { scope: 'session', remedy: 'The provider asks for a pause: drain less often or set limits.octetsPerDay.' },
   SERVER_UNAVAILABLE: { scope: 'session', remedy: 'The server says that it cannot serve the mailbox now; drain again later.' },
   MAILDROP_LOCKED: { scope: 'session', remedy: 'Another POP3 session holds the maildrop; drain again when it has ended.' },
+  EPOCH_CHANGED: { scope: 'session', remedy: 'The folder was made anew during the drain; nothing was lost, drain again.' },
   PROTOCOL_VIOLATION: {
     scope: 'session',
     remedy: 'The server does not speak the protocol as its standard says: check protocol, port and tls, then ask its operator.',
@@ -42,6 +43,10 @@ const MEANING = {
   },
   TLS_UNAVAILABLE: { scope: 'mailbox', remedy: 'The server offers no TLS here: use tls: implicit with its TLS port.' },
   FOLDER_MISSING: { scope: 'mailbox', remedy: 'Check `folders` and the target of afterArchive; `mailsluice check` lists what is there.' },
+  ACKNOWLEDGEMENT_REFUSED: {
+    scope: 'mailbox',
+    remedy: 'The server does not allow this afterArchive in this folder: give the account the right, or choose another.',
+  },
   EPOCH_UNUSABLE: { scope: 'mailbox', remedy: 'The folder has no UIDVALIDITY, so its ids cannot be trusted; use POP3 if the server has it.' },
   ARCHIVE_MISCONFIGURED: {
     scope: 'mailbox',

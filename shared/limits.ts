@@ -60,11 +60,25 @@ export const IMAP = {
   batchMessages: 500,
   /** Chunk of a large message: 64 KiB (the default) costs a round trip each, 129 s for 150 MB at 50 ms; 4 MiB 3 s. */
   chunkOctets: 4 * MIB,
+  /** One literal: above chunk and whole message, for servers that ignore the window of a partial FETCH or lie about sizes. */
+  literalOctets: 64 * MIB,
   responseTokens: 200_000,
   connectMs: 15 * SECOND,
   greetingMs: 15 * SECOND,
+  /** From the first packet to a signed-in session: about eight round trips. */
+  signInMs: 45 * SECOND,
   /** Nothing received for this long: the session is dead. */
   idleMs: 60 * SECOND,
+  /** One command without message octets, by the wall clock: a server that drips an octet now and then must not hold a drain. */
+  commandMs: 120 * SECOND,
+  /** What a FETCH of message octets is allowed on top, in octets per second. */
+  slowestOctetsPerSecond: 16 * KIB,
+  /** LOGOUT is a courtesy. */
+  logoutMs: 5 * SECOND,
+  /** UIDs whose sizes are asked for in one FETCH and remembered, so that not every segment costs a round trip. */
+  sizeWindowMessages: 10_000,
+  /** Characters of the UID set in one command: RFC 7162, 4 advises lines of at most 8192 octets. */
+  uidSetCharacters: 6_000,
   /** UIDs in one SEARCH: servers cap results (1,000 at Yahoo), so ranges are walked and halved when a page is full. */
   searchWindowUids: 100_000,
 } as const
