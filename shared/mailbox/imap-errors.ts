@@ -1,0 +1,173 @@
+import { type ErrorCode, IngestError } from '../errors.ts'
+
+// Everything that imapflow, TLS, the socket or the server can fail with, in the words of IngestError. By code; by text only
+// where servers give no code (THROTTLING_TEXTS).
+
+/** What the server says in brackets: RFC 5530, and Gmail's and Microsoft's own. */
+const BY_RESPONSE_CODE: Readonly<Record<string, ErrorCode>> = {
+  UNAVAILABLE: 'SERVER_UNAVAILABLE',
+  INUSE: 'SERVER_UNAVAILABLE',
+  SERVERBUG: 'SERVER_UNAVAILABLE',
+  CORRUPTION: 'SERVER_UNAVAILABLE',
+  LIMIT: 'THROTTLED',
+  THROTTLED: 'THROTTLED',
+  // Gmail: "Account exceeded command or bandwidth limits".
+  OVERQUOTA: 'THROTTLED',
+  AUTHENTICATIONFAILED: 'AUTHENTICATION_FAILED',
+  AUTHORIZATIONFAILED: 'AUTHENTICATION_FAILED',
+  EXPIRED: 'AUTHENTICATION_FAILED',
+  CONTACTADMIN: 'AUTHENTICATION_FAILED',
+  WEBALERT: 'AUTHENTICATION_FAILED',
+  PRIVACYREQUIRED: 'TLS_UNAVAILABLE',
+  NONEXISTENT: 'FOLDER_MISSING',
+  TRYCREATE: 'FOLDER_MISSING',
+  CLIENTBUG: 'PROTOCOL_VIOLATION',
+}
+
+/** The `code` of imapflow, Node's socket, DNS and TLS. */
+const BY_ERROR_CODE: Readonly<Record<string, ErrorCode>> = {
+  ENOTFOUND: 'CONNECTION_FAILED',
+  EAI_AGAIN: 'CONNECTION_FAILED',
+  ECONNREFUSED: 'CONNECTION_FAILED',
+  EHOSTUNREACH: 'CONNECTION_FAILED',
+  EHOSTDOWN: 'CONNECTION_FAILED',
+  ENETUNREACH: 'CONNECTION_FAILED',
+  ENETDOWN: 'CONNECTION_FAILED',
+  EADDRNOTAVAIL: 'CONNECTION_FAILED',
+  ClosedAfterConnectText: 'CONNECTION_FAILED',
+  ClosedAfterConnectTLS: 'CONNECTION_FAILED',
+
+  ECONNRESET: 'CONNECTION_LOST',
+  ECONNABORTED: 'CONNECTION_LOST',
+  EPIPE: 'CONNECTION_LOST',
+  ETIMEDOUT: 'CONNECTION_LOST',
+  NoConnection: 'CONNECTION_LOST',
+  EConnectionClosed: 'CONNECTION_LOST',
+  StateLogout: 'CONNECTION_LOST',
+  NoMailboxSelected: 'CONNECTION_LOST',
+
+  CONNECT_TIMEOUT: 'TIMED_OUT',
+  GREETING_TIMEOUT: 'TIMED_OUT',
+  UPGRADE_TIMEOUT: 'TIMED_OUT',
+  ETIMEOUT: 'TIMED_OUT',
+
+  ETHROTTLE: 'THROTTLED',
+
+  STARTTLS_INJECTION: 'PROTOCOL_VIOLATION',
+  UnexpectedTag: 'PROTOCOL_VIOLATION',
+  MissingTag: 'PROTOCOL_VIOLATION',
+  InvalidResponse: 'PROTOCOL_VIOLATION',
+  ResponseProcessingFailed: 'PROTOCOL_VIOLATION',
+  MAX_IMAP_NESTING_REACHED: 'PROTOCOL_VIOLATION',
+  LineTooLarge: 'PROTOCOL_VIOLATION',
+  LiteralTooLarge: 'PROTOCOL_VIOLATION',
+  ResponseTooLarge: 'PROTOCOL_VIOLATION',
+  TooManyTokens: 'PROTOCOL_VIOLATION',
+  TooManyResponses: 'PROTOCOL_VIOLATION',
+
+  CERT_HAS_EXPIRED: 'CERTIFICATE_REJECTED',
+  CERT_NOT_YET_VALID: 'CERTIFICATE_REJECTED',
+  CERT_REVOKED: 'CERTIFICATE_REJECTED',
+  CERT_REJECTED: 'CERTIFICATE_REJECTED',
+  CERT_UNTRUSTED: 'CERTIFICATE_REJECTED',
+  CERT_SIGNATURE_FAILURE: 'CERTIFICATE_REJECTED',
+  CERT_CHAIN_TOO_LONG: 'CERTIFICATE_REJECTED',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'CERTIFICATE_REJECTED',
+  SELF_SIGNED_CERT_IN_CHAIN: 'CERTIFICATE_REJECTED',
+  UNABLE_TO_GET_ISSUER_CERT: 'CERTIFICATE_REJECTED',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'CERTIFICATE_REJECTED',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'CERTIFICATE_REJECTED',
+  INVALID_CA: 'CERTIFICATE_REJECTED',
+  INVALID_PURPOSE: 'CERTIFICATE_REJECTED',
+  HOSTNAME_MISMATCH: 'CERTIFICATE_REJECTED',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'CERTIFICATE_REJECTED',
+
+  // A TLS handshake answered by something that is not TLS, or by none of our versions.
+  EPROTO: 'TLS_UNAVAILABLE',
+}
+
+/** A refused log-in that means "too often", not "wrong password": suspending the mailbox for it would be wrong. */
+const THROTTLING_TEXTS: readonly RegExp[] = [
+  // Exchange Online: the account is signed in, but its store does not answer: throttling, or a passing trouble.
+  /authenticated but not connected/i,
+  // Microsoft 365: "Request is throttled. Suggested Backoff Time: 92415 milliseconds".
+  /backoff time/i,
+  // Gmail: "[ALERT] Too many simultaneous connections"; Dovecot: "Maximum number of connections from user+IP exceeded".
+  /too many simultaneous connections|maximum number of connections/i,
+]
+
+/** What imapflow puts on its errors, as far as it is used here. */
+interface ImapFailure extends Error {
+  readonly code?: unknown
+  readonly serverResponseCode?: unknown
+  readonly responseStatus?: unknown
+  readonly responseText?: unknown
+  readonly response?: unknown
+  readonly reason?: unknown
+  readonly authenticationFailed?: unknown
+  readonly tlsFailed?: unknown
+}
+
+/**
+ * The IngestError for what `doing` failed with, or the error itself when it is none of the known kinds: a defect.
+ * `refused` is the meaning of a plain NO or BAD to this command.
+ */
+export function toIngestError(
+  error: unknown,
+  doing: string,
+  refused: ErrorCode = 'SERVER_UNAVAILABLE',
+): unknown {
+  if (error instanceof IngestError || !(error instanceof Error)) return error
+  const code = classify(error, refused)
+  if (code === undefined) return error
+  return new IngestError(code, `${doing}: ${describe(error)}`, { cause: error })
+}
+
+function classify(failure: ImapFailure, refused: ErrorCode): ErrorCode | undefined {
+  const said = answerOf(failure)
+  if (THROTTLING_TEXTS.some((text) => text.test(said))) return 'THROTTLED'
+  const byServer = BY_RESPONSE_CODE[responseCodeOf(failure)]
+  if (byServer) return byServer
+  if (typeof failure.code === 'string') {
+    const known = BY_ERROR_CODE[failure.code]
+    if (known) return known
+    if (failure.code.startsWith('ParserError')) return 'PROTOCOL_VIOLATION'
+    if (/^ERR_(SSL|TLS)_/.test(failure.code)) return 'TLS_UNAVAILABLE'
+  }
+  if (failure.tlsFailed === true) return 'TLS_UNAVAILABLE'
+  if (failure.authenticationFailed === true) return 'AUTHENTICATION_FAILED'
+  if (failure.responseStatus === 'NO' || failure.responseStatus === 'BAD') return refused
+  return undefined
+}
+
+/** The response code (RFC 9051, 7.1), upper case; imapflow sets it for log-ins only, so it is read from the answer otherwise. */
+function responseCodeOf(failure: ImapFailure): string {
+  if (typeof failure.serverResponseCode === 'string') return failure.serverResponseCode.toUpperCase()
+  const { response } = failure
+  if (typeof response !== 'object' || response === null) return ''
+  const attributes = (response as { attributes?: readonly { section?: readonly { value?: unknown }[] }[] })
+    .attributes
+  const value = attributes?.[0]?.section?.[0]?.value
+  return typeof value === 'string' ? value.toUpperCase() : ''
+}
+
+function answerOf(failure: ImapFailure): string {
+  return [failure.responseText, failure.response, failure.reason]
+    .filter((text) => typeof text === 'string')
+    .join(' ')
+}
+
+/** The server's own words where there are some; bounded, for they are the server's to choose. */
+function describe(failure: ImapFailure): string {
+  const said =
+    failure.responseText ??
+    (typeof failure.response === 'string' ? failure.response : undefined) ??
+    failure.reason
+  const text = typeof said === 'string' && said !== '' ? said : failure.message
+  const status = failure.responseStatus ?? (failure.authenticationFailed === true ? 'NO' : undefined)
+  return printable(typeof status === 'string' ? `the server answered ${status}: ${text}` : text)
+}
+
+function printable(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, 300)
+}

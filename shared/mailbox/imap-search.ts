@@ -1,0 +1,119 @@
+import type { SearchObject } from 'imapflow'
+import type { Uid } from '../contract/ids.ts'
+import { IngestError } from '../errors.ts'
+import type { ImapConnection } from './imap-connection.ts'
+import type { Search } from './mailbox.ts'
+import { isUid, sortedUids } from './uid-set.ts'
+
+// Finding UIDs when some servers answer SEARCH with at most 1,000 of them and say nothing (Yahoo). SEARCH is far cheaper than
+// FETCH, so it is asked first and believed when it agrees with EXISTS.
+
+/** Every UID of the selected folder, ascending. */
+export interface AllUids {
+  readonly uids: readonly Uid[]
+  /** How many UIDs the server puts into one answer at most; undefined when it showed no such cap. */
+  readonly cap: number | undefined
+}
+
+const MAX_UID = 0xffff_ffff
+
+/** Lists the selected folder: SEARCH, then windows of it when the server cuts its answers, then FETCH when it still disagrees with EXISTS. */
+export async function searchAll(connection: ImapConnection): Promise<AllUids> {
+  if (exists(connection) === 0) return { uids: [], cap: undefined }
+  const first = await ask(connection, { all: true })
+  if (first && first.length >= exists(connection)) return { uids: first, cap: undefined }
+  const cap = first && first.length > 0 ? first.length : undefined
+  const walked = cap === undefined ? [] : await walk(connection, cap)
+  if (walked.length >= exists(connection)) return { uids: walked, cap }
+  // A message that one of them saw and the other did not may have gone meanwhile: fetching tells.
+  return { uids: sortedUids([...walked, ...(await fetchAllUids(connection))]), cap }
+}
+
+/**
+ * Those of `uids` that match. One SEARCH over their range; on a server with a cap, SEARCHes over so few UIDs each that no
+ * answer can reach it.
+ */
+export async function searchAmong(
+  connection: ImapConnection,
+  uids: readonly Uid[],
+  criteria: SearchObject,
+  cap: number | undefined,
+): Promise<readonly Uid[]> {
+  const among = new Set(uids)
+  const found: Uid[] = []
+  const windowMessages = cap === undefined ? uids.length : Math.max(1, cap - 1)
+  for (let at = 0; at < uids.length; at += windowMessages) {
+    const window = uids.slice(at, at + windowMessages)
+    const answer = await ask(connection, { ...criteria, uid: `${window[0]}:${window.at(-1)}` })
+    if (!answer) throw connection.refusal('SEARCH', 'PROTOCOL_VIOLATION')
+    found.push(...answer.filter((id) => among.has(id)))
+  }
+  return sortedUids(found)
+}
+
+/** The configured search in imapflow's words. imapflow quotes strings, or sends them as literals when they are not ASCII. */
+export function criteriaOf(search: Search): SearchObject {
+  const criteria: SearchObject = {}
+  if (search.since !== undefined) criteria.since = utcDay(search.since)
+  if (search.before !== undefined) criteria.before = utcDay(search.before)
+  if (search.from !== undefined) criteria.from = oneLine('from', search.from.replace(/^\*+|\*+$/g, ''))
+  if (search.subject !== undefined) criteria.subject = oneLine('subject', search.subject)
+  return criteria
+}
+
+/** Halves every window whose answer is as long as the longest answer so far: only a shorter one is known to be complete. */
+async function walk(connection: ImapConnection, cap: number): Promise<Uid[]> {
+  const found: Uid[] = []
+  const last = connection.selected()?.uidNext || MAX_UID + 1
+  const windows: [number, number][] = []
+  for (let high = last - 1; high >= 1; high -= connection.limits.searchWindowUids) {
+    windows.push([Math.max(1, high - connection.limits.searchWindowUids + 1), high])
+    // A UIDNEXT far beyond the messages must not cost a SEARCH per 100,000 unused UIDs.
+    if (windows.length >= 100) {
+      windows.push([1, Math.max(1, high - connection.limits.searchWindowUids)])
+      break
+    }
+  }
+  for (let window = windows.pop(); window; window = windows.pop()) {
+    const [low, high] = window
+    const answer = await ask(connection, { uid: `${low}:${high}` })
+    if (!answer) return []
+    const inside = answer.filter((id) => id >= low && id <= high)
+    if (inside.length < cap || low === high || inside.length === high - low + 1) {
+      found.push(...inside)
+    } else {
+      const middle = Math.floor((low + high) / 2)
+      windows.push([middle + 1, high], [low, middle])
+    }
+  }
+  return sortedUids(found)
+}
+
+async function fetchAllUids(connection: ImapConnection): Promise<Uid[]> {
+  return connection.run('FETCH 1:* (UID)', async () => {
+    const found: Uid[] = []
+    for await (const row of connection.client.fetch('1:*', { uid: true }))
+      if (isUid(row.uid)) found.push(row.uid)
+    return found
+  })
+}
+
+/** Undefined when the server refuses the search. */
+async function ask(connection: ImapConnection, criteria: SearchObject): Promise<Uid[] | undefined> {
+  const answer = await connection.run('SEARCH', () => connection.client.search(criteria, { uid: true }))
+  return Array.isArray(answer) ? answer.filter(isUid) : undefined
+}
+
+function exists(connection: ImapConnection): number {
+  return connection.selected()?.exists || 0
+}
+
+function utcDay(day: string): Date {
+  return new Date(`${day}T00:00:00Z`)
+}
+
+function oneLine(name: string, text: string): string {
+  if (/[\x00-\x1f\x7f]/.test(text))
+    throw new IngestError('PROTOCOL_VIOLATION', `search.${name} contains a control character`)
+  return text
+}

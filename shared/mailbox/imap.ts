@@ -1,0 +1,119 @@
+import type { Uid } from '../contract/ids.ts'
+import { IngestError } from '../errors.ts'
+import { IMAP } from '../limits.ts'
+import { acknowledgeMessages, findOutstanding } from './imap-acknowledge.ts'
+import { connectImap, type ImapConnection, type ImapLimits } from './imap-connection.ts'
+import { fetchMessages, type Known, knowing } from './imap-fetch.ts'
+import { epochOf, folderStatus, listFolders, matchFolders, resolveFolder } from './imap-folders.ts'
+import { criteriaOf, searchAll, searchAmong } from './imap-search.ts'
+import type { Listing, MailboxAccess, MailboxSession, OpenMailbox, ServerId } from './mailbox.ts'
+import { isUid, sortedUids } from './uid-set.ts'
+
+/** IMAP4rev1 and rev2 (RFC 3501, RFC 9051) over imapflow. A folder is opened with EXAMINE, for writing only to acknowledge. */
+export const openImap: OpenMailbox = imapOpener(IMAP)
+
+/** `openImap` under other limits. */
+export function imapOpener(limits: ImapLimits): OpenMailbox {
+  return async (access) => imapSession(access, await connectImap(access, limits))
+}
+
+function imapSession(access: MailboxAccess, connection: ImapConnection): MailboxSession {
+  const { client, where } = connection
+  const naming = { where, prefix: connection.namespacePrefix }
+  const known = new WeakMap<Listing, Known>()
+  let there: readonly string[] | undefined
+  let cap: number | undefined
+  let closing: Promise<void> | undefined
+
+  const allFolders = async (): Promise<readonly string[]> => {
+    there ??= await listFolders(connection)
+    return there
+  }
+
+  async function examine(
+    folder: string,
+    readOnly: boolean,
+  ): Promise<{ epoch: Listing['epoch']; uidNext: number | undefined }> {
+    // imapflow asks LIST and LSUB before it selects a folder that it has not listed.
+    await allFolders()
+    const doing = `${readOnly ? 'EXAMINE' : 'SELECT'} ${folder}`
+    const mailbox = await connection.run(doing, () => client.mailboxOpen(folder, { readOnly }), {
+      refused: 'FOLDER_MISSING',
+    })
+    return { epoch: epochOf(mailbox.uidValidity, folder, where), uidNext: mailbox.uidNext || undefined }
+  }
+
+  /** Selects the listing's folder unless it is; UIDs of another UIDVALIDITY would name other messages. */
+  async function select({ folder, epoch }: Listing, need: 'reading' | 'writing'): Promise<void> {
+    const { mailbox } = client
+    const selected = mailbox && mailbox.path === folder && String(mailbox.uidValidity) === epoch
+    if (selected && (need === 'reading' || mailbox.readOnly !== true)) return
+    const now = await examine(folder, need === 'reading')
+    if (now.epoch !== epoch)
+      throw new IngestError(
+        'EPOCH_CHANGED',
+        `${where}: folder ${folder} had UIDVALIDITY ${epoch} and now has ${now.epoch}`,
+      )
+  }
+
+  return {
+    protocol: 'imap',
+    server: connection.server,
+    acknowledgedBy: 'acknowledge',
+
+    async folders() {
+      return matchFolders(await allFolders(), access.folders, naming)
+    },
+
+    async status() {
+      const folders = matchFolders(await allFolders(), access.folders, naming)
+      const statuses = []
+      for (const folder of folders) statuses.push(await folderStatus(connection, folder))
+      return statuses
+    },
+
+    async list(folder) {
+      const { epoch, uidNext } = await examine(folder, true)
+      const all = await searchAll(connection)
+      cap = all.cap
+      const selected =
+        access.search && (await searchAmong(connection, all.uids, criteriaOf(access.search), cap))
+      const listing: Listing = { folder, epoch, ids: all.uids, selected, uidNext }
+      known.set(listing, knowing(all.uids))
+      return listing
+    },
+
+    async *fetch(listing, ids, options) {
+      await select(listing, 'reading')
+      const of = known.get(listing) ?? knowing(uidsOf(listing.ids))
+      known.set(listing, of)
+      yield* fetchMessages(connection, of, uidsOf(ids), options)
+    },
+
+    async outstanding(listing, ids, action) {
+      await select(listing, 'reading')
+      return findOutstanding(connection, uidsOf(ids), action, cap)
+    },
+
+    async acknowledge(listing, ids, action) {
+      const target =
+        action.kind === 'move' ? resolveFolder(await allFolders(), action.folder, naming) : undefined
+      await select(listing, 'writing')
+      return acknowledgeMessages(connection, uidsOf(ids), action, target)
+    },
+
+    close() {
+      closing ??= connection.close()
+      return closing
+    },
+
+    abort: () => connection.abort(),
+  }
+}
+
+/** Ascending. Anything but UIDs here is a mix-up of two mailboxes: a defect. */
+function uidsOf(ids: readonly ServerId[]): readonly Uid[] {
+  const uids = ids.filter(isUid)
+  if (uids.length !== ids.length) throw new TypeError('ids of an IMAP mailbox are UIDs')
+  return sortedUids(uids)
+}
