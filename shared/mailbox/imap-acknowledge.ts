@@ -29,7 +29,8 @@ export async function acknowledgeMessages(
   action: Acknowledgement,
   target: string | undefined,
 ): Promise<AcknowledgementEffect> {
-  if (connection.selected()?.readOnly === true) throw refused(connection, 'the server opens the folder for reading only')
+  if (connection.selected()?.readOnly === true)
+    throw refused(connection, 'the server opens the folder for reading only')
   if (action.kind === 'flag') assertKeywordAllowed(connection, action.keyword)
 
   let effect: AcknowledgementEffect = EFFECT[action.kind]
