@@ -69,7 +69,8 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
       logged = error
       const code = String((error as { code?: unknown }).code)
       // imapflow would wait for what the server asks, up to minutes of a Lambda; our queue can wait cheaper.
-      if (code === 'ETHROTTLE') fail(error)
+      // imapflow logs first and then begins to wait; only a wait that has begun ends with the connection.
+      if (code === 'ETHROTTLE') setImmediate(fail, error)
       // Later imapflow skips a line that it cannot parse; a greeting like that is not an IMAP server.
       if (!signedIn && code.startsWith('ParserError')) fail(error)
     }, access.transcript),

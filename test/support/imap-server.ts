@@ -166,9 +166,13 @@ function tree(
     let level = root
     const names = path.split('/')
     names.forEach((name, index) => {
-      const node = (level[name] ??= {})
+      const node = level[name] ?? {}
+      level[name] = node
       if (index === names.length - 1) Object.assign(node, folder(messages))
-      else level = (node['folders'] ??= {}) as typeof root
+      else {
+        node.folders ??= {}
+        level = node.folders as typeof root
+      }
     })
   }
   return root

@@ -1,0 +1,554 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { IMAP } from '../../shared/limits.ts'
+import { imapOpener, openImap } from '../../shared/mailbox/imap.ts'
+import { accessTo, collect, withSession } from '../support/imap-session.ts'
+import { fetchRow, type ScriptedImap, startScriptedImap, uidsAsked } from '../support/scripted-imap.ts'
+
+/** An ordinary answer to a FETCH of sizes or bodies: every message is `body`. */
+function rows(line: string, body: string, size = body.length): string {
+  const source = line.includes('BODY.PEEK[]') ? { source: body } : {}
+  return uidsAsked(line)
+    .map((uid) => fetchRow(uid, { size, ...source }))
+    .join('')
+}
+
+describe('IMAP, servers that answer oddly', () => {
+  const servers: ScriptedImap[] = []
+  const start: typeof startScriptedImap = async (options) => {
+    const server = await startScriptedImap(options)
+    servers.push(server)
+    return server
+  }
+  after(() => Promise.all(servers.map((server) => server.close())))
+
+  describe('SEARCH', () => {
+    const capped = (uids: readonly number[], cap: number) => (line: string) => {
+      const [, low, high] = /UID (\d+):(\d+)/.exec(line) ?? ['', '1', '4294967295']
+      const inside = uids.filter((uid) => uid >= Number(low) && uid <= Number(high))
+      return `* SEARCH ${inside.slice(0, cap).join(' ')}\r\n{tag} OK done\r\n`
+    }
+
+    test('a server that answers with at most 1,000 UIDs hides none of 2,500', async () => {
+      const uids = Array.from({ length: 2500 }, (_, index) => index + 1)
+      const answer = capped(uids, 1000)
+      const server = await start({
+        exists: 2500,
+        answers: [[/^UID SEARCH/, ({ line, say }) => say(answer(line))]],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        assert.deepEqual((await session.list('INBOX')).ids, uids)
+      })
+      assert.ok(!server.commands.some((line) => line.startsWith('FETCH')))
+    })
+
+    test('criteria and outstanding acknowledgements are asked for in windows below the cap', async () => {
+      const uids = Array.from({ length: 250 }, (_, index) => index + 1)
+      const answer = capped(uids, 100)
+      const server = await start({
+        exists: 250,
+        answers: [[/^UID SEARCH/, ({ line, say }) => say(answer(line))]],
+      })
+
+      await withSession(openImap, accessTo(server, { search: { subject: 'x' } }), async (session) => {
+        const listing = await session.list('INBOX')
+        assert.deepEqual(listing.selected, uids)
+        assert.deepEqual(await session.outstanding(listing, listing.ids, { kind: 'seen' }), uids)
+      })
+    })
+
+    test('UIDs far apart under a UIDNEXT of four thousand million are found in few commands', async () => {
+      const uids = [3, 70_000, 4_000_000_000]
+      const server = await start({
+        answers: [
+          [
+            /^EXAMINE/,
+            '* 3 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 4000000001] ok\r\n{tag} OK [READ-ONLY] done\r\n',
+          ],
+          [/^UID SEARCH ALL/, '* SEARCH 3 70000\r\n{tag} OK done\r\n'],
+          [/^UID SEARCH/, ({ line, say }) => say(capped(uids, 2)(line))],
+          [/^FETCH 1:\*/, `${uids.map((uid) => fetchRow(uid, {})).join('')}{tag} OK done\r\n`],
+        ],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        assert.deepEqual((await session.list('INBOX')).ids, uids)
+      })
+      assert.ok(server.commands.length < 150)
+    })
+
+    test('FETCH is believed where SEARCH is refused or finds less than EXISTS', async () => {
+      for (const answer of [
+        '{tag} NO cannot search\r\n',
+        '* SEARCH\r\n{tag} OK done\r\n',
+        '* SEARCH 2\r\n{tag} OK done\r\n',
+      ]) {
+        const server = await start({
+          exists: 3,
+          answers: [
+            [/^UID SEARCH/, answer],
+            [/^FETCH 1:\*/, `${[1, 2, 3].map((uid) => fetchRow(uid, {})).join('')}{tag} OK done\r\n`],
+          ],
+        })
+        await withSession(openImap, accessTo(server), async (session) => {
+          assert.deepEqual((await session.list('INBOX')).ids, [1, 2, 3])
+        })
+      }
+    })
+
+    test('UIDs are validated, listed once and ascending', async () => {
+      const server = await start({
+        exists: 3,
+        answers: [[/^UID SEARCH/, '* SEARCH 9 4 4 9 7\r\n* SEARCH 4 5000000000\r\n{tag} OK done\r\n']],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        assert.deepEqual((await session.list('INBOX')).ids, [4, 7, 9])
+      })
+    })
+  })
+
+  test('a folder without UIDVALIDITY, or with 0, cannot be drained', async () => {
+    for (const code of ['', '* OK [UIDVALIDITY 0] ok\r\n']) {
+      const server = await start({
+        answers: [[/^EXAMINE/, `* 1 EXISTS\r\n${code}{tag} OK [READ-ONLY] done\r\n`]],
+      })
+      await withSession(openImap, accessTo(server), async (session) => {
+        await assert.rejects(session.list('INBOX'), { code: 'EPOCH_UNUSABLE', scope: 'mailbox' })
+      })
+    }
+  })
+
+  describe('FETCH', () => {
+    test('NIL for a body is asked for again and then names the message; it is never an empty message', async () => {
+      const server = await start({
+        exists: 3,
+        answers: [
+          [
+            /^UID FETCH .*BODY/,
+            ({ line, say }) =>
+              say(
+                `${uidsAsked(line)
+                  .map((uid) => fetchRow(uid, { size: 5, source: uid === 2 ? null : 'hello' }))
+                  .join('')}{tag} OK done\r\n`,
+              ),
+          ],
+          [/^UID FETCH/, ({ line, say }) => say(`${rows(line, 'hello')}{tag} OK done\r\n`)],
+        ],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const messages = await collect(session, await session.list('INBOX'))
+        assert.deepEqual(
+          messages.map((m) => [m.id, m.error?.code ?? m.octets?.length]),
+          [
+            [1, 5],
+            [3, 5],
+            [2, 'MESSAGE_UNFETCHABLE'],
+          ],
+        )
+      })
+      assert.equal(server.commands.filter((line) => /^UID FETCH 2 .*BODY/.test(line)).length, 1)
+    })
+
+    test('an empty literal for a message of some octets is no message; an empty message of size 0 is one', async () => {
+      const server = await start({
+        exists: 2,
+        answers: [
+          [
+            /^UID FETCH/,
+            ({ line, say }) =>
+              say(
+                `${uidsAsked(line)
+                  .map((uid) =>
+                    fetchRow(uid, {
+                      size: uid === 1 ? 0 : 7,
+                      ...(line.includes('BODY') ? { source: '' } : {}),
+                    }),
+                  )
+                  .join('')}{tag} OK done\r\n`,
+              ),
+          ],
+        ],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const messages = await collect(session, await session.list('INBOX'))
+        assert.deepEqual(
+          messages.map((m) => m.error?.code ?? m.octets?.length),
+          [0, 'MESSAGE_UNFETCHABLE'],
+        )
+      })
+    })
+
+    test('rows of UIDs that were not asked for, and second rows, are ignored', async () => {
+      const server = await start({
+        exists: 2,
+        answers: [
+          [
+            /^UID FETCH .*BODY/,
+            `${fetchRow(99, { size: 3, source: 'foe' })}${fetchRow(1, { size: 3, source: 'one' })}${fetchRow(1, { size: 3, source: 'eno' })}${fetchRow(2, { size: 3, source: 'two' })}{tag} OK done\r\n`,
+          ],
+          [/^UID FETCH/, ({ line, say }) => say(`${rows(line, 'xxx')}{tag} OK done\r\n`)],
+        ],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const messages = await collect(session, await session.list('INBOX'))
+        assert.deepEqual(
+          messages.map((m) => [m.id, m.octets?.buffer?.toString()]),
+          [
+            [1, 'one'],
+            [2, 'two'],
+          ],
+        )
+      })
+    })
+
+    test('a wrong RFC822.SIZE is accepted when the same octets come twice, and reported', async () => {
+      const server = await start({
+        exists: 1,
+        answers: [[/^UID FETCH/, ({ line, say }) => say(`${rows(line, 'hello', 9)}{tag} OK done\r\n`)]],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const [message] = await collect(session, await session.list('INBOX'))
+        assert.equal(message?.octets?.buffer?.toString(), 'hello')
+        assert.equal(message?.announcedOctets, 9)
+      })
+      assert.equal(server.commands.filter((line) => line.includes('BODY')).length, 2)
+    })
+
+    test('a cut message is fetched again, and one that comes different each time is not stored', async () => {
+      const server = await start({
+        exists: 2,
+        answers: [
+          [
+            /^UID FETCH .*BODY/,
+            ({ line, times, say }) =>
+              say(
+                `${uidsAsked(line)
+                  .map((uid) =>
+                    fetchRow(uid, {
+                      size: 5,
+                      source: uid === 1 ? (times === 0 ? 'hel' : 'hello') : 'x'.repeat(times + 1),
+                    }),
+                  )
+                  .join('')}{tag} OK done\r\n`,
+              ),
+          ],
+          [/^UID FETCH/, ({ line, say }) => say(`${rows(line, 'hello')}{tag} OK done\r\n`)],
+        ],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const messages = await collect(session, await session.list('INBOX'))
+        assert.deepEqual(
+          messages.map((m) => m.error?.code ?? m.octets?.buffer?.toString()),
+          ['hello', 'MESSAGE_UNFETCHABLE'],
+        )
+        assert.equal(messages[0]?.announcedOctets, undefined)
+      })
+    })
+
+    test('a server that counts every message wrong is not asked for everything twice', async () => {
+      const server = await start({
+        exists: 40,
+        answers: [[/^UID FETCH/, ({ line, say }) => say(`${rows(line, 'hello', 6)}{tag} OK done\r\n`)]],
+      })
+
+      await withSession(imapOpener({ ...IMAP, batchMessages: 10 }), accessTo(server), async (session) => {
+        const messages = await collect(session, await session.list('INBOX'))
+        assert.ok(messages.every((m) => m.octets?.length === 5 && m.announcedOctets === 6))
+      })
+      const bodies = server.commands.filter((line) => line.includes('BODY')).flatMap(uidsAsked)
+      assert.equal(bodies.length, 60)
+    })
+
+    test('one message that the server refuses is found among others and fails alone', async () => {
+      const server = await start({
+        exists: 20,
+        answers: [
+          [
+            /^UID FETCH .*BODY/,
+            ({ line, say }) => {
+              const uids = uidsAsked(line)
+              const good = uids.filter((uid) => uid < 13)
+              if (uids.includes(13))
+                say(
+                  `${good.map((uid) => fetchRow(uid, { size: 5, source: 'hello' })).join('')}{tag} NO backend error\r\n`,
+                )
+              else say(`${rows(line, 'hello')}{tag} OK done\r\n`)
+            },
+          ],
+          [/^UID FETCH/, ({ line, say }) => say(`${rows(line, 'hello')}{tag} OK done\r\n`)],
+        ],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const messages = await collect(session, await session.list('INBOX'))
+        const failed = messages.filter((m) => m.error)
+        assert.equal(messages.length, 20)
+        assert.deepEqual(
+          failed.map((m) => [m.id, m.error?.code]),
+          [[13, 'MESSAGE_UNFETCHABLE']],
+        )
+        assert.match(failed[0]?.error?.message ?? '', /backend error/)
+      })
+    })
+
+    test('a server that refuses everything ends the session', async () => {
+      const server = await start({
+        exists: 400,
+        answers: [
+          [/^UID FETCH .*BODY/, '{tag} NO go away\r\n'],
+          [/^UID FETCH/, ({ line, say }) => say(`${rows(line, 'hello')}{tag} OK done\r\n`)],
+        ],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const listing = await session.list('INBOX')
+        await assert.rejects(collect(session, listing), { code: 'SERVER_UNAVAILABLE', message: /go away/ })
+      })
+    })
+
+    test('[UNAVAILABLE] to a FETCH is about the session, not about the messages', async () => {
+      const server = await start({
+        exists: 4,
+        answers: [[/^UID FETCH/, '{tag} NO [UNAVAILABLE] backend down\r\n']],
+      })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const listing = await session.list('INBOX')
+        await assert.rejects(collect(session, listing), {
+          code: 'SERVER_UNAVAILABLE',
+          message: /backend down/,
+        })
+      })
+      assert.equal(server.commands.filter((line) => line.startsWith('UID FETCH')).length, 1)
+    })
+
+    test('a suggested back-off is throttling, and is not waited for', async () => {
+      const answer = '{tag} BAD Request is throttled. Suggested Backoff Time: 250000 milliseconds\r\n'
+      const server = await start({ exists: 1, answers: [[/^UID FETCH/, answer]] })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const listing = await session.list('INBOX')
+        await assert.rejects(collect(session, listing), { code: 'THROTTLED', scope: 'session' })
+      })
+    })
+
+    test('a connection that breaks in mid-literal names the message it broke at and ends the session', async () => {
+      const server = await start({
+        exists: 3,
+        answers: [
+          [
+            /^UID FETCH .*BODY/,
+            ({ say, close }) => {
+              say(
+                `${fetchRow(1, { size: 5, source: 'hello' })}* 2 FETCH (UID 2 RFC822.SIZE 5 BODY[] {5}\r\nhe`,
+              )
+              setTimeout(close, 50)
+            },
+          ],
+          [/^UID FETCH/, ({ line, say }) => say(`${rows(line, 'hello')}{tag} OK done\r\n`)],
+        ],
+      })
+
+      const seen: unknown[] = []
+      await withSession(openImap, accessTo(server), async (session) => {
+        const listing = await session.list('INBOX')
+        const spool = { collect: () => assert.fail('nothing here is large'), close: async () => {} }
+        await assert.rejects(
+          (async () => {
+            for await (const m of session.fetch(listing, listing.ids, {
+              maxOctets: 100,
+              spool,
+              keepGoing: () => true,
+            }))
+              seen.push(m.octets === undefined ? [m.id, m.error.code] : [m.id, m.octets.length])
+          })(),
+          { code: 'CONNECTION_LOST', scope: 'session' },
+        )
+      })
+      assert.deepEqual(seen, [
+        [1, 5],
+        [2, 'MESSAGE_UNFETCHABLE'],
+      ])
+    })
+  })
+
+  describe('partial FETCH', () => {
+    const body = Array.from({ length: 500 }, (_, index) => `${String(index).padStart(8, '0')}\r\n`).join('')
+    const small = { ...IMAP, wholeMessageOctets: 1_000, chunkOctets: 700 }
+    const windowOf = (line: string): [number, number] | undefined => {
+      const [, start, length] = /<(\d+)\.(\d+)>/.exec(line) ?? []
+      return start === undefined ? undefined : [Number(start), Number(length)]
+    }
+    const partial = (
+      answer: (line: string, window: [number, number] | undefined) => string,
+      size = body.length,
+    ) =>
+      start({
+        exists: 1,
+        answers: [
+          [
+            /^UID FETCH/,
+            ({ line, say }) =>
+              say(
+                `${fetchRow(1, { size, ...(line.includes('BODY') ? { source: answer(line, windowOf(line)) } : {}) })}{tag} OK done\r\n`,
+              ),
+          ],
+        ],
+      })
+    const cut = (window: [number, number] | undefined, most = Infinity): string =>
+      window ? body.slice(window[0], window[0] + Math.min(window[1], most)) : body
+
+    test('short chunks in the middle are not the end', async () => {
+      const server = await partial((_, window) => cut(window, window?.[0] === 1400 ? 33 : Infinity))
+
+      await withSession(imapOpener(small), accessTo(server), async (session) => {
+        const [message] = await collect(session, await session.list('INBOX'), { keep: true })
+        assert.equal(message?.octets?.length, body.length)
+        assert.equal((await message?.octets?.open().toArray())?.join(''), body)
+        await message?.octets?.discard()
+      })
+    })
+
+    test('a message that ends early is fetched whole before anything is believed', async () => {
+      const server = await partial((_, window) => (window && window[0] >= 1400 ? '' : cut(window)))
+
+      await withSession(imapOpener(small), accessTo(server), async (session) => {
+        const [message] = await collect(session, await session.list('INBOX'))
+        assert.equal(message?.octets?.length, body.length)
+        assert.equal(message?.announcedOctets, undefined)
+      })
+    })
+
+    test('a wrong RFC822.SIZE of a large message is accepted when both ways agree, below and above the truth', async () => {
+      for (const size of [body.length - 100, body.length + 100]) {
+        const server = await partial((_, window) => cut(window), size)
+        await withSession(imapOpener(small), accessTo(server), async (session) => {
+          const [message] = await collect(session, await session.list('INBOX'))
+          assert.equal(message?.octets?.length, body.length)
+          assert.equal(message?.announcedOctets, size)
+        })
+      }
+    })
+
+    test('a server that ignores the window sends the whole message, and that is enough', async () => {
+      const server = await partial(() => body)
+
+      await withSession(imapOpener(small), accessTo(server), async (session) => {
+        const [message] = await collect(session, await session.list('INBOX'))
+        assert.equal(message?.octets?.length, body.length)
+      })
+    })
+
+    test('a refusal within one large message concerns that message only', async () => {
+      const server = await start({
+        exists: 2,
+        answers: [
+          [/^UID FETCH 1 .*BODY/, '{tag} NO cannot read it\r\n'],
+          [/^UID FETCH 2 .*BODY/, `${fetchRow(2, { size: 5, source: 'hello' })}{tag} OK done\r\n`],
+          [
+            /^UID FETCH/,
+            ({ line, say }) =>
+              say(
+                `${uidsAsked(line)
+                  .map((uid) => fetchRow(uid, { size: uid === 1 ? 5000 : 5 }))
+                  .join('')}{tag} OK done\r\n`,
+              ),
+          ],
+        ],
+      })
+
+      await withSession(imapOpener(small), accessTo(server), async (session) => {
+        const messages = await collect(session, await session.list('INBOX'))
+        assert.deepEqual(
+          messages.map((m) => m.error?.code ?? m.octets?.length),
+          ['MESSAGE_UNFETCHABLE', 5],
+        )
+      })
+    })
+
+    test('a message that turns out larger than the limit is not fetched to its end', async () => {
+      const server = await partial((_, window) => 'x'.repeat(window?.[1] ?? 5), 2_000)
+
+      await withSession(imapOpener(small), accessTo(server), async (session) => {
+        const [message] = await collect(session, await session.list('INBOX'), { maxOctets: 3_000 })
+        assert.equal(message?.error?.code, 'MESSAGE_TOO_LARGE')
+      })
+      assert.ok(server.commands.filter((line) => line.includes('BODY')).length <= 5)
+    })
+  })
+
+  test('a keyword that the folder does not store is refused by name before anything is sent', async () => {
+    const server = await start({
+      exists: 1,
+      answers: [
+        [
+          /^SELECT/,
+          '* 1 EXISTS\r\n* OK [PERMANENTFLAGS (\\Seen)] ok\r\n* OK [UIDVALIDITY 1] ok\r\n{tag} OK [READ-WRITE] done\r\n',
+        ],
+      ],
+    })
+
+    await withSession(openImap, accessTo(server), async (session) => {
+      const listing = await session.list('INBOX')
+      await assert.rejects(session.acknowledge(listing, listing.ids, { kind: 'flag', keyword: 'Archived' }), {
+        code: 'ACKNOWLEDGEMENT_REFUSED',
+        message: /Archived.*\\Seen/,
+      })
+    })
+    assert.ok(!server.commands.some((line) => line.startsWith('UID STORE')))
+  })
+
+  test('a folder that opens for reading only, or a refused STORE, is said and not swallowed', async () => {
+    const readOnly = await start({
+      exists: 1,
+      answers: [[/^SELECT/, '* 1 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n{tag} OK [READ-ONLY] done\r\n']],
+    })
+    const refusing = await start({ exists: 1, answers: [[/^UID STORE/, '{tag} NO [NOPERM] not yours\r\n']] })
+
+    for (const [server, message] of [
+      [readOnly, /reading only/],
+      [refusing, /not yours/],
+    ] as const)
+      await withSession(openImap, accessTo(server), async (session) => {
+        const listing = await session.list('INBOX')
+        await assert.rejects(session.acknowledge(listing, listing.ids, { kind: 'seen' }), {
+          code: 'ACKNOWLEDGEMENT_REFUSED',
+          message,
+        })
+      })
+  })
+
+  test('a connection lost under an acknowledgement is a lost connection', async () => {
+    const server = await start({ exists: 1, answers: [[/^UID STORE/, ({ close }) => close()]] })
+
+    await withSession(openImap, accessTo(server), async (session) => {
+      const listing = await session.list('INBOX')
+      await assert.rejects(session.acknowledge(listing, listing.ids, { kind: 'seen' }), {
+        code: 'CONNECTION_LOST',
+      })
+    })
+  })
+
+  test('thousands of scattered UIDs are acknowledged in lines of bounded length', async () => {
+    const uids = Array.from({ length: 5_000 }, (_, index) => 1_000_000 + index * 2)
+    const server = await start({
+      exists: 5_000,
+      answers: [[/^UID SEARCH ALL/, `* SEARCH ${uids.join(' ')}\r\n{tag} OK done\r\n`]],
+    })
+
+    await withSession(openImap, accessTo(server), async (session) => {
+      const listing = await session.list('INBOX')
+      await session.acknowledge(listing, listing.ids, { kind: 'delete' })
+    })
+    const expunges = server.commands.filter((line) => line.startsWith('UID EXPUNGE'))
+    assert.ok(server.commands.every((line) => line.length < 8_000))
+    assert.deepEqual(expunges.flatMap(uidsAsked), uids)
+  })
+})
