@@ -55,8 +55,11 @@ export const IMAP = {
   lineOctets: 16 * MIB,
   /** Messages up to this size are fetched whole in batches, larger ones in chunks. */
   wholeMessageOctets: 8 * MIB,
-  /** Octets of one batched FETCH; with it at most this much is discarded when a drain stops. */
+  /** Octets of the first batched FETCH; the next ones grow to what `batchMs` carried, for a round trip between batches costs up to half the rate. */
   batchOctets: 16 * MIB,
+  batchOctetsMost: 64 * MIB,
+  /** A drain that wants to stop waits for the batch that is under way, so a batch should not take longer. */
+  batchMs: 3 * SECOND,
   batchMessages: 500,
   /** Chunk of a large message: 64 KiB (the default) costs a round trip each, 129 s for 150 MB at 50 ms; 4 MiB 3 s. */
   chunkOctets: 4 * MIB,

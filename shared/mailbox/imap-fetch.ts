@@ -22,10 +22,12 @@ export interface Known {
   wrongSizes: number
   /** FETCHes that were refused. */
   refusals: number
+  /** What the next batch may ask for. */
+  batchOctets: number
 }
 
 export function knowing(listed: readonly Uid[]): Known {
-  return { listed, sizes: new Map(), wrongSizes: 0, refusals: 0 }
+  return { listed, sizes: new Map(), wrongSizes: 0, refusals: 0, batchOctets: 0 }
 }
 
 /** After so many wrong sizes that held no truncation, the server counts wrong (Exchange), and asking twice would double the traffic. */
@@ -74,8 +76,12 @@ export async function* fetchMessages(
       at++
       continue
     }
-    const batch = nextBatch(connection, known.sizes, uids, at, options)
+    const { batch, octets } = nextBatch(connection, known, uids, at, options)
+    const began = performance.now()
     yield* fetchBatch(connection, known, batch, options)
+    // The receiver's time counts: a batch that it takes a minute over is too large, however fast the server is.
+    const carried = (octets / Math.max(1, performance.now() - began)) * limits.batchMs
+    known.batchOctets = Math.min(Math.max(carried, limits.batchOctets), limits.batchOctetsMost)
     at += batch.length
   }
 }
@@ -109,23 +115,24 @@ async function learnSizes(
 
 function nextBatch(
   connection: ImapConnection,
-  sizes: Known['sizes'],
+  known: Known,
   uids: readonly Uid[],
   at: number,
   options: FetchOptions,
-): Uid[] {
+): { readonly batch: readonly Uid[]; readonly octets: number } {
   const { batchMessages, batchOctets, wholeMessageOctets } = connection.limits
+  const most = Math.max(known.batchOctets, batchOctets)
   const batch: Uid[] = []
   let octets = 0
   for (let next = at; next < uids.length && batch.length < batchMessages; next++) {
     const id = uids[next] as Uid
-    const size = sizes.get(id)
+    const size = known.sizes.get(id)
     if (size === undefined || size > wholeMessageOctets || size > options.maxOctets) break
-    if (batch.length > 0 && octets + size > batchOctets) break
+    if (batch.length > 0 && octets + size > most) break
     batch.push(id)
     octets += size
   }
-  return batch
+  return { batch, octets }
 }
 
 async function* fetchBatch(

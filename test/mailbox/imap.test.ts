@@ -68,9 +68,13 @@ describe('IMAP, against a server in process', () => {
       messages: Array.from({ length: 6 }, (_, index) => ({ raw: `S: ${index}\r\n\r\n${'x'.repeat(990)}` })),
     })
 
-    await withSession(imapOpener({ ...IMAP, batchOctets: 2_500 }), accessTo(server), async (session) => {
-      await collect(session, await session.list('INBOX'))
-    })
+    await withSession(
+      imapOpener({ ...IMAP, batchOctets: 2_500, batchOctetsMost: 2_500 }),
+      accessTo(server),
+      async (session) => {
+        await collect(session, await session.list('INBOX'))
+      },
+    )
     const bodies = server.received.filter((line) => /BODY/.test(line))
     assert.deepEqual(
       bodies.map((line) => / UID FETCH (\S+) /.exec(line)?.[1]),
