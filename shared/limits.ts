@@ -114,17 +114,33 @@ export const QUEUE = {
   eventOctets: 64 * KIB,
   /** Times one entry is sent before it is left pending in the ledger. */
   attempts: 4,
+  /** Pause before the second try, doubled before each further one, of which a random part is taken. */
+  backOffMs: 200,
   /** A batch that is not full is sent after this. */
   lingerMs: 20,
   batchesInFlight: 8,
+  connectMs: 5 * SECOND,
+  /** One request without the time that it may wait for messages. */
+  requestMs: 20 * SECOND,
+  /** Finding or starting the local queue server. */
+  localStartMs: 15 * SECOND,
 } as const
 
 /** S3. */
 export const ARCHIVE = {
   /** 409, 503 and lost answers: tries of one PUT, with back-off and jitter between them. */
   attempts: 5,
-  requestMs: 60 * SECOND,
+  /** Pause before the second try, doubled before each further one, of which a random part is taken. */
+  backOffMs: 100,
   connectMs: 5 * SECOND,
+  /** Nothing sent or received for this long: the request is dead. */
+  requestMs: 60 * SECOND,
+  /** A whole PUT may take requestMs and, for its octets, as long as they need at this rate. */
+  slowestOctetsPerSecond: 128 * KIB,
+  /** Connections of one client: as many as messages are in flight. */
+  sockets: 64,
+  /** Files: what a killed process left behind is removed after this; no put takes as long. */
+  incomingMs: 24 * 60 * MINUTE,
 } as const
 
 /** The Lambdas. */

@@ -38,7 +38,11 @@ export interface ObjectFacts {
  * `exists`: an object has that key already; nothing was changed. Its octets are not compared: the caller does what its key demands.
  */
 export type PutResult =
-  | { readonly outcome: 'created'; readonly versionId: string | undefined; readonly retainUntil: string | undefined }
+  | {
+      readonly outcome: 'created'
+      readonly versionId: string | undefined
+      readonly retainUntil: string | undefined
+    }
   | { readonly outcome: 'exists'; readonly facts: ObjectFacts }
 
 export interface ArchiveFacts {

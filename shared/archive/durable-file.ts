@@ -1,0 +1,50 @@
+import { link, lstat, open, readFile, rm } from 'node:fs/promises'
+import { errnoOf } from './file-errors.ts'
+
+/** Creates a read-only file. Its octets are on the disk when this resolves; its name is so after an fsync of the folder. */
+export async function writeDurably(
+  path: string,
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+): Promise<void> {
+  const handle = await open(path, 'wx', 0o444)
+  try {
+    for await (const chunk of chunks) await handle.writeFile(chunk)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Gives a file one more name, unless something has that name: then false. The only way to create and never replace. */
+export async function linkNew(path: string, name: string): Promise<boolean> {
+  try {
+    await link(path, name)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** Undefined when there is none. */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
+  return readFile(path).catch(ifThere)
+}
+
+/** Size and inode number; undefined when there is none. */
+export async function statIfThere(path: string): Promise<{ size: number; ino: number } | undefined> {
+  return lstat(path).catch(ifThere)
+}
+
+export async function removeIfThere(path: string): Promise<void> {
+  await rm(path, { force: true })
+}
+
+/** Like Promise.all, but nothing is left running behind a rejection. */
+export async function all(work: readonly Promise<unknown>[]): Promise<void> {
+  for (const end of await Promise.allSettled(work)) if (end.status === 'rejected') throw end.reason
+}
+
+function ifThere(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error
+}

@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { ObjectKey } from '../contract/ids.ts'
+import { IngestError } from '../errors.ts'
+import type { Archive, ObjectFacts } from './archive.ts'
+import { all, linkNew, readIfThere, removeIfThere, statIfThere, writeDurably } from './durable-file.ts'
+import { octetsToStore, storedOctets } from './exact-octets.ts'
+import { errnoOf, toFileError } from './file-errors.ts'
+import { endInterruptedPuts } from './file-incoming.ts'
+import { fileLayout } from './file-layout.ts'
+import { walk } from './file-walk.ts'
+import { openFolderSync } from './folder-sync.ts'
+import { assertLegalKey } from './legal-key.ts'
+import { formatSidecar, parseSidecar, type Sidecar } from './sidecar.ts'
+
+/**
+ * The archive as files of one machine, under the same keys: `<folder>/raw/…`, `<folder>/ledger/…`, with the metadata of each
+ * object in `<folder>/.metadata/<key>.json`.
+ *
+ * A put, each step durable before the next one:
+ *   1. octets and metadata are written to `.incoming`, read-only, under names that nobody else has;
+ *   2. the metadata gets its name by link(2): the commit. It fails when the key is taken, so that of all processes one wins;
+ *   3. the octets that the metadata speaks of get theirs, also by link(2).
+ * Who loses at 2, or finds a put that died between 2 and 3, does step 3 for the winner. So an object never lacks its metadata, and
+ * the two always fit each other, whichever processes write and whenever they are killed; no lock can be left behind.
+ * What a killed process leaves in `.incoming` is harmless; a later process completes or removes it a day after.
+ *
+ * Files cannot be locked against their owner: no retention is kept, and `check` warns. The folder must be on one file
+ * system with hard links, as all usual ones of Linux and macOS have.
+ */
+export function openFileArchive(folder: string): Archive {
+  const root = resolve(folder)
+  const layout = fileLayout(root)
+  const folders = openFolderSync(root)
+  let prepared: Promise<void> | undefined
+
+  /** Done once; tried again after a failure. */
+  function prepare(): Promise<void> {
+    if (prepared) return prepared
+    const preparing = folders.ensure(layout.incoming).then(() => endInterruptedPuts(layout, complete))
+    preparing.catch(() => {
+      prepared = undefined
+    })
+    prepared = preparing
+    return preparing
+  }
+
+  async function sidecarOf(key: ObjectKey): Promise<Sidecar | undefined> {
+    const path = layout.sidecar(key)
+    const octets = await readIfThere(path)
+    const sidecar = octets && parseSidecar(octets)
+    if (octets && !sidecar)
+      throw new IngestError('ARCHIVE_CONFLICT', `${path}: not the metadata of an object`)
+    return sidecar
+  }
+
+  async function factsOf(key: ObjectKey, octets: number): Promise<ObjectFacts> {
+    const sidecar = await sidecarOf(key)
+    return {
+      key,
+      octets,
+      sha256: sidecar?.sha256,
+      versionId: undefined,
+      writtenFor: sidecar?.writtenFor,
+      retainUntil: undefined,
+    }
+  }
+
+  async function find(key: ObjectKey): Promise<ObjectFacts | undefined> {
+    const found = await statIfThere(layout.object(key))
+    return found && factsOf(key, found.size)
+  }
+
+  /** Step 3, for our own put or for somebody else's. */
+  async function complete({ key, put }: Sidecar): Promise<void> {
+    const object = layout.object(key)
+    const data = layout.incomingData(put)
+    await folders.ensure(dirname(object))
+    const linked = await linkNew(data, object).catch((error: unknown) => {
+      // The put has ended and removed them, or the object is lost.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    })
+    if (!linked) {
+      const [there, ours] = await Promise.all([statIfThere(object), statIfThere(data)])
+      if (!there)
+        throw new IngestError('ARCHIVE_CONFLICT', `${object}: its metadata is there, the object is gone`)
+      if (ours && ours.ino !== there.ino)
+        throw new IngestError('ARCHIVE_CONFLICT', `${object}: its metadata is of other octets`)
+    }
+    await folders.sync(dirname(object))
+  }
+
+  /** The object that has the key, durable as if we had stored it: who did may have died before his fsync. */
+  async function taken(key: ObjectKey): Promise<{ outcome: 'exists'; facts: ObjectFacts }> {
+    const sidecar = await sidecarOf(key)
+    if (sidecar) await folders.sync(dirname(layout.sidecar(key)))
+    if (sidecar && !(await statIfThere(layout.object(key)))) await complete(sidecar)
+    else await folders.sync(dirname(layout.object(key)))
+    const facts = await find(key)
+    if (!facts) throw new IngestError('ARCHIVE_CONFLICT', `${layout.object(key)}: it was removed just now`)
+    return { outcome: 'exists', facts }
+  }
+
+  const archive: Archive = {
+    bucket: undefined,
+    uri: (key) => pathToFileURL(layout.object(key)).href,
+
+    async put(key, body, { contentType, writtenFor }) {
+      assertLegalKey(key)
+      await prepare()
+      if (await statIfThere(layout.object(key))) return taken(key)
+      const put = randomUUID()
+      const { length: octets, sha256 } = body
+      const storedAt = new Date().toISOString()
+      const sidecar = { key, octets, sha256, contentType, writtenFor, storedAt, put }
+      const [data, metadata, name] = [
+        layout.incomingData(put),
+        layout.incomingSidecar(put),
+        layout.sidecar(key),
+      ]
+      let needed = false
+      try {
+        await all([
+          writeDurably(data, octetsToStore(key, body)),
+          writeDurably(metadata, [formatSidecar(sidecar)]),
+          folders.ensure(dirname(name)),
+          folders.ensure(dirname(layout.object(key))),
+        ])
+        await folders.sync(layout.incoming)
+        if (!(await linkNew(metadata, name))) return await taken(key)
+        // From the commit to the end others may complete it, and need the octets even if we fail.
+        needed = true
+        await folders.sync(dirname(name))
+        await complete(sidecar)
+        needed = false
+        return { outcome: 'created', versionId: undefined, retainUntil: undefined }
+      } finally {
+        if (!needed) await all([removeIfThere(data), removeIfThere(metadata)])
+      }
+    },
+
+    async find(key) {
+      assertLegalKey(key)
+      return find(key)
+    },
+
+    async get(key) {
+      assertLegalKey(key)
+      const path = layout.object(key)
+      const handle = await open(path, 'r').catch((cause: unknown) => {
+        if (errnoOf(cause) !== 'ENOENT') throw cause
+        throw new IngestError('ARCHIVE_CONFLICT', `${path}: there is no such object`, { cause })
+      })
+      try {
+        const facts = await factsOf(key, (await handle.stat()).size)
+        // The stream closes the handle.
+        const source = handle.createReadStream({ highWaterMark: 256 * 1024 })
+        return { body: storedOctets(path, source, facts), facts }
+      } catch (error) {
+        await handle.close()
+        throw error
+      }
+    },
+
+    list: (prefix, after) => walk(root, prefix, after),
+
+    async check() {
+      await prepare()
+      const probe = join(layout.incoming, randomUUID())
+      try {
+        await writeDurably(probe, [Buffer.from('probe\n')])
+        await linkNew(probe, `${probe}.link`)
+        await folders.sync(layout.incoming)
+      } finally {
+        await all([removeIfThere(probe), removeIfThere(`${probe}.link`)])
+      }
+      return {
+        location: pathToFileURL(root).href,
+        versioning: false,
+        objectLock: false,
+        defaultRetention: undefined,
+        warnings: ['Files have no Object Lock: who may write to the folder can delete what is archived.'],
+      }
+    },
+  }
+  return inWordsOfTheArchive(`archive ${root}`, archive)
+}
+
+/** Translates what the file system fails with, once, for every method. */
+function inWordsOfTheArchive(where: string, archive: Archive): Archive {
+  async function translated<T>(work: Promise<T>): Promise<T> {
+    return work.catch((error: unknown) => {
+      throw toFileError(error, where)
+    })
+  }
+  return {
+    ...archive,
+    put: (key, body, options) => translated(archive.put(key, body, options)),
+    find: (key) => translated(archive.find(key)),
+    get: (key) => translated(archive.get(key)),
+    check: () => translated(archive.check()),
+    async *list(prefix, after) {
+      try {
+        yield* archive.list(prefix, after)
+      } catch (error) {
+        throw toFileError(error, where)
+      }
+    },
+  }
+}
