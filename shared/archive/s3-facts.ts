@@ -1,0 +1,54 @@
+import type { DrainId, ObjectKey, Sha256 } from '../contract/ids.ts'
+import type { ObjectFacts, Retention, WrittenFor } from './archive.ts'
+
+// Our facts in S3's words, and back.
+
+const SEQ = 'mailsluice-seq'
+const DRAIN = 'mailsluice-drain'
+const DAY_MS = 86_400_000
+
+/** What HeadObject and GetObject answer alike. */
+export interface ObjectHeaders {
+  readonly ContentLength?: number | undefined
+  readonly ChecksumSHA256?: string | undefined
+  readonly VersionId?: string | undefined
+  readonly Metadata?: Record<string, string> | undefined
+  readonly ObjectLockRetainUntilDate?: Date | undefined
+}
+
+export function factsOf(key: ObjectKey, headers: ObjectHeaders): ObjectFacts {
+  return {
+    key,
+    octets: headers.ContentLength ?? 0,
+    sha256: headers.ChecksumSHA256 === undefined ? undefined : fromBase64(headers.ChecksumSHA256),
+    versionId: headers.VersionId,
+    writtenFor: writtenForOf(headers.Metadata ?? {}),
+    retainUntil: headers.ObjectLockRetainUntilDate?.toISOString(),
+  }
+}
+
+export function metadataOf({ seq, drain }: WrittenFor): Record<string, string> {
+  return { [SEQ]: String(seq), [DRAIN]: drain }
+}
+
+/** Undefined unless it is as metadataOf makes it. */
+function writtenForOf(metadata: Readonly<Record<string, string>>): WrittenFor | undefined {
+  const { [SEQ]: seq = '', [DRAIN]: drain } = metadata
+  return /^\d{1,10}$/.test(seq) && drain ? { seq: Number(seq), drain: drain as DrainId } : undefined
+}
+
+/** S3 has checksums in base64. */
+export function toBase64(digest: Sha256): string {
+  return Buffer.from(digest, 'hex').toString('base64')
+}
+
+/** Undefined for the checksum of a multipart upload (`…-2`), which is not that of the octets. */
+export function fromBase64(checksum: string): Sha256 | undefined {
+  const octets = Buffer.from(checksum, 'base64')
+  return octets.length === 32 && !checksum.includes('-') ? (octets.toString('hex') as Sha256) : undefined
+}
+
+/** To the second, as S3 keeps it. */
+export function retainUntil(from: number, { days }: Retention): Date {
+  return new Date(Math.floor((from + days * DAY_MS) / 1000) * 1000)
+}

@@ -1,0 +1,191 @@
+import type { Readable } from 'node:stream'
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+} from '@aws-sdk/client-s3'
+import type { ObjectKey } from '../contract/ids.ts'
+import { IngestError } from '../errors.ts'
+import { ARCHIVE } from '../limits.ts'
+import type { Octets } from '../octets.ts'
+import type { Archive, ObjectFacts, PutOptions, PutResult, Retention } from './archive.ts'
+import { storedOctets } from './exact-octets.ts'
+import { assertLegalKey } from './legal-key.ts'
+import { withBody } from './s3-body.ts'
+import { checkBucket, defaultRetentionOf } from './s3-check.ts'
+import { openRequests, type S3Options } from './s3-client.ts'
+import { isAnswerLost, statusOf } from './s3-errors.ts'
+import { factsOf, fromBase64, metadataOf, retainUntil, toBase64 } from './s3-facts.ts'
+
+export interface S3Archive extends Archive {
+  readonly bucket: string
+  /** Ends the connections. What is on its way is not waited for. */
+  close(): void
+}
+
+/**
+ * The archive in a versioned S3 bucket with Object Lock.
+ *
+ * A put is a single PutObject with `If-None-Match: *`, so that a key has one version, and with the SHA-256 that is known
+ * already, which S3 compares with what it received. It carries no lock unless it has a retention of its own: the bucket's
+ * default asks for no right of the writer. The answers:
+ *   200                    created
+ *   412                    exists; but created when an earlier try of this put lost its answer and the object is what it would have stored
+ *   409, 429, 5xx, a wrong digest, a timeout, a broken connection
+ *                          tried again, `ARCHIVE.attempts` times in all; then ARCHIVE_UNAVAILABLE
+ *   403                    ARCHIVE_DENIED
+ *   301, 404               ARCHIVE_MISSING: absence answers a read, never a write
+ *
+ * `retainUntil` of a created object under the bucket's default is computed from our clock, S3 reckons from its own.
+ * A missing key that the role may not list answers 403: give it s3:ListBucket, or `find` is ARCHIVE_DENIED.
+ */
+export function openS3Archive(options: S3Options): S3Archive {
+  const { bucket } = options
+  const requests = openRequests(options)
+  const { client, tries, requestMs } = requests
+  const uri = (key: string): string => `s3://${bucket}/${key}`
+  let knownRetention: Promise<Retention | undefined> | undefined
+
+  /** Asked once. A default that may not be asked for is unknown, and no reason to refuse mail. */
+  function bucketRetention(): Promise<Retention | undefined> {
+    knownRetention ??= defaultRetentionOf(bucket, requests).catch((error: unknown) => {
+      if (error instanceof IngestError) return undefined
+      throw error
+    })
+    return knownRetention
+  }
+
+  async function find(key: ObjectKey): Promise<ObjectFacts | undefined> {
+    const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' })
+    const answer = await tries(`HeadObject ${key}`, () => client.send(command)).catch((error: unknown) => {
+      if (!(error instanceof IngestError) || statusOf(error.cause) !== 404) throw error
+      return undefined
+    })
+    return answer && factsOf(key, answer)
+  }
+
+  /** One try. */
+  async function put(key: ObjectKey, octets: Octets, input: PutObjectCommandInput): Promise<PutResult> {
+    const answer = await withBody(key, octets, (Body, abortSignal) =>
+      client.send(new PutObjectCommand({ ...input, Body }), {
+        requestTimeout: requestMs + (octets.length / ARCHIVE.slowestOctetsPerSecond) * 1000,
+        ...(abortSignal && { abortSignal }),
+      }),
+    )
+    const stored = answer.ChecksumSHA256 === undefined ? octets.sha256 : fromBase64(answer.ChecksumSHA256)
+    if (stored !== octets.sha256)
+      throw new IngestError('ARCHIVE_CONFLICT', `${uri(key)}: stored with checksum ${answer.ChecksumSHA256}`)
+    return { outcome: 'created', versionId: answer.VersionId, retainUntil: undefined }
+  }
+
+  return {
+    bucket,
+    uri,
+
+    async put(key, octets, { contentType, writtenFor, retention }) {
+      assertLegalKey(key)
+      const now = Date.now()
+      const input: PutObjectCommandInput = {
+        Bucket: bucket,
+        Key: key,
+        IfNoneMatch: '*',
+        ContentLength: octets.length,
+        ContentType: contentType,
+        // Both: by S3's documentation a lock wants the one, by its error text the other.
+        ChecksumAlgorithm: 'SHA256',
+        ChecksumSHA256: toBase64(octets.sha256),
+        Metadata: metadataOf(writtenFor),
+        ...(retention && {
+          ObjectLockMode: retention.mode === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE',
+          ObjectLockRetainUntilDate: retainUntil(now, retention),
+        }),
+      }
+      let answerLost = false
+      const result = await tries(
+        `PutObject ${key}`,
+        () => put(key, octets, input),
+        async (error): Promise<PutResult | undefined> => {
+          answerLost ||= isAnswerLost(error)
+          if (statusOf(error) !== 412) return undefined
+          const facts = await find(key)
+          // Hidden in between by a delete marker: no drain may do that.
+          if (!facts)
+            throw new IngestError('ARCHIVE_CONFLICT', `${uri(key)}: it was there, and then it was not`)
+          if (answerLost && isOurs(facts, octets, writtenFor))
+            return { outcome: 'created', versionId: facts.versionId, retainUntil: facts.retainUntil }
+          return { outcome: 'exists', facts }
+        },
+      )
+      if (result.outcome === 'exists' || result.retainUntil !== undefined) return result
+      const kept = retention ?? (await bucketRetention())
+      return { ...result, retainUntil: kept && retainUntil(now, kept).toISOString() }
+    },
+
+    async find(key) {
+      assertLegalKey(key)
+      return find(key)
+    },
+
+    async get(key) {
+      assertLegalKey(key)
+      const command = getWithChecksum(bucket, key)
+      const answer = await tries(`GetObject ${key}`, () => client.send(command)).catch((error: unknown) => {
+        if (
+          !(error instanceof IngestError) ||
+          error.code === 'ARCHIVE_MISSING' ||
+          statusOf(error.cause) !== 404
+        )
+          throw error
+        throw new IngestError('ARCHIVE_CONFLICT', `${uri(key)}: there is no such object`, {
+          cause: error.cause,
+        })
+      })
+      const facts = factsOf(key, answer)
+      return { body: storedOctets(uri(key), answer.Body as Readable, facts), facts }
+    },
+
+    async *list(prefix, after) {
+      let page: ListObjectsV2CommandOutput | undefined
+      do {
+        const command = new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: prefix,
+          ...(page ? { ContinuationToken: page.NextContinuationToken } : after && { StartAfter: after }),
+        })
+        page = await tries(`ListObjectsV2 ${prefix}`, () => client.send(command))
+        for (const { Key, Size = 0 } of page.Contents ?? []) yield { key: Key as ObjectKey, octets: Size }
+        if (page.IsTruncated && !page.NextContinuationToken)
+          throw new IngestError('ARCHIVE_UNAVAILABLE', `bucket ${bucket}: the list of ${prefix} breaks off`)
+      } while (page.IsTruncated)
+    },
+
+    check: () => checkBucket(bucket, requests),
+
+    close: () => client.destroy(),
+  }
+}
+
+/**
+ * Asks for the checksum behind the SDK's back: asked by `ChecksumMode`, the SDK compares it by itself and fails without a
+ * code to know it by, where we tell ARCHIVE_CONFLICT from a connection that broke.
+ */
+function getWithChecksum(bucket: string, key: ObjectKey): GetObjectCommand {
+  const command = new GetObjectCommand({ Bucket: bucket, Key: key })
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { headers: Record<string, string> }
+      headers['x-amz-checksum-mode'] = 'ENABLED'
+      return next(args)
+    },
+    { step: 'build', name: 'askForChecksum' },
+  )
+  return command
+}
+
+function isOurs(facts: ObjectFacts, octets: Octets, { seq, drain }: PutOptions['writtenFor']): boolean {
+  const { sha256, writtenFor } = facts
+  return sha256 === octets.sha256 && writtenFor?.seq === seq && writtenFor.drain === drain
+}
