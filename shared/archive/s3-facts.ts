@@ -5,6 +5,7 @@ import type { ObjectFacts, Retention, WrittenFor } from './archive.ts'
 
 const SEQ = 'mailsluice-seq'
 const DRAIN = 'mailsluice-drain'
+const PUT = 'mailsluice-put'
 const DAY_MS = 86_400_000
 
 /** What HeadObject and GetObject answer alike. */
@@ -27,8 +28,13 @@ export function factsOf(key: ObjectKey, headers: ObjectHeaders): ObjectFacts {
   }
 }
 
-export function metadataOf({ seq, drain }: WrittenFor): Record<string, string> {
-  return { [SEQ]: String(seq), [DRAIN]: drain }
+export function metadataOf({ seq, drain }: WrittenFor, put: string): Record<string, string> {
+  return { [SEQ]: String(seq), [DRAIN]: drain, [PUT]: put }
+}
+
+/** Id of the put that stored it. */
+export function putOf({ Metadata }: ObjectHeaders): string | undefined {
+  return Metadata?.[PUT]
 }
 
 /** Undefined unless it is as metadataOf makes it. */

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import {
   GetObjectCommand,
   HeadObjectCommand,
+  type HeadObjectCommandOutput,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
   PutObjectCommand,
@@ -11,14 +13,14 @@ import type { ObjectKey } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import { ARCHIVE } from '../limits.ts'
 import type { Octets } from '../octets.ts'
-import type { Archive, ObjectFacts, PutOptions, PutResult, Retention } from './archive.ts'
+import type { Archive, PutResult, Retention } from './archive.ts'
 import { storedOctets } from './exact-octets.ts'
 import { assertLegalKey } from './legal-key.ts'
 import { withBody } from './s3-body.ts'
 import { checkBucket, defaultRetentionOf } from './s3-check.ts'
 import { openRequests, type S3Options } from './s3-client.ts'
 import { isAnswerLost, statusOf } from './s3-errors.ts'
-import { factsOf, fromBase64, metadataOf, retainUntil, toBase64 } from './s3-facts.ts'
+import { factsOf, fromBase64, metadataOf, putOf, retainUntil, toBase64 } from './s3-facts.ts'
 
 export interface S3Archive extends Archive {
   readonly bucket: string
@@ -33,12 +35,14 @@ export interface S3Archive extends Archive {
  * already, which S3 compares with what it received. It carries no lock unless it has a retention of its own: the bucket's
  * default asks for no right of the writer. The answers:
  *   200                    created
- *   412                    exists; but created when an earlier try of this put lost its answer and the object is what it would have stored
+ *   412                    exists; but created when a try of this very put stored it and its answer got lost
  *   409, 429, 5xx, a wrong digest, a timeout, a broken connection
- *                          tried again, `ARCHIVE.attempts` times in all; then ARCHIVE_UNAVAILABLE
+ *                          tried again, `ARCHIVE.attempts` times in all, but first looked for when it may be there already;
+ *                          then ARCHIVE_UNAVAILABLE
  *   403                    ARCHIVE_DENIED
  *   301, 404               ARCHIVE_MISSING: absence answers a read, never a write
  *
+ * Each put has an id of its own, stored with the object: by it a lost answer is known from a put of the same octets before.
  * `retainUntil` of a created object under the bucket's default is computed from our clock, S3 reckons from its own.
  * A missing key that the role may not list answers 403: give it s3:ListBucket, or `find` is ARCHIVE_DENIED.
  */
@@ -58,13 +62,12 @@ export function openS3Archive(options: S3Options): S3Archive {
     return knownRetention
   }
 
-  async function find(key: ObjectKey): Promise<ObjectFacts | undefined> {
+  async function head(key: ObjectKey): Promise<HeadObjectCommandOutput | undefined> {
     const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' })
-    const answer = await tries(`HeadObject ${key}`, () => client.send(command)).catch((error: unknown) => {
+    return tries(`HeadObject ${key}`, () => client.send(command)).catch((error: unknown) => {
       if (!(error instanceof IngestError) || statusOf(error.cause) !== 404) throw error
       return undefined
     })
-    return answer && factsOf(key, answer)
   }
 
   /** One try. */
@@ -88,6 +91,7 @@ export function openS3Archive(options: S3Options): S3Archive {
     async put(key, octets, { contentType, writtenFor, retention }) {
       assertLegalKey(key)
       const now = Date.now()
+      const id = randomUUID()
       const input: PutObjectCommandInput = {
         Bucket: bucket,
         Key: key,
@@ -97,26 +101,28 @@ export function openS3Archive(options: S3Options): S3Archive {
         // Both: by S3's documentation a lock wants the one, by its error text the other.
         ChecksumAlgorithm: 'SHA256',
         ChecksumSHA256: toBase64(octets.sha256),
-        Metadata: metadataOf(writtenFor),
+        Metadata: metadataOf(writtenFor, id),
         ...(retention && {
           ObjectLockMode: retention.mode === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE',
           ObjectLockRetainUntilDate: retainUntil(now, retention),
         }),
       }
-      let answerLost = false
       const result = await tries(
         `PutObject ${key}`,
         () => put(key, octets, input),
         async (error): Promise<PutResult | undefined> => {
-          answerLost ||= isAnswerLost(error)
-          if (statusOf(error) !== 412) return undefined
-          const facts = await find(key)
-          // Hidden in between by a delete marker: no drain may do that.
-          if (!facts)
-            throw new IngestError('ARCHIVE_CONFLICT', `${uri(key)}: it was there, and then it was not`)
-          if (answerLost && isOurs(facts, octets, writtenFor))
+          const refused = statusOf(error) === 412
+          if (!refused && !isAnswerLost(error)) return undefined
+          // Also before it is sent again: a server may refuse a long body in its middle, and the 412 goes down with the connection.
+          const headers = await head(key)
+          if (headers) {
+            const facts = factsOf(key, headers)
+            if (putOf(headers) !== id) return { outcome: 'exists', facts }
             return { outcome: 'created', versionId: facts.versionId, retainUntil: facts.retainUntil }
-          return { outcome: 'exists', facts }
+          }
+          if (!refused) return undefined
+          // Hidden in between by a delete marker: no drain may do that.
+          throw new IngestError('ARCHIVE_CONFLICT', `${uri(key)}: it was there, and then it was not`)
         },
       )
       if (result.outcome === 'exists' || result.retainUntil !== undefined) return result
@@ -126,7 +132,8 @@ export function openS3Archive(options: S3Options): S3Archive {
 
     async find(key) {
       assertLegalKey(key)
-      return find(key)
+      const headers = await head(key)
+      return headers && factsOf(key, headers)
     },
 
     async get(key) {
@@ -183,9 +190,4 @@ function getWithChecksum(bucket: string, key: ObjectKey): GetObjectCommand {
     { step: 'build', name: 'askForChecksum' },
   )
   return command
-}
-
-function isOurs(facts: ObjectFacts, octets: Octets, { seq, drain }: PutOptions['writtenFor']): boolean {
-  const { sha256, writtenFor } = facts
-  return sha256 === octets.sha256 && writtenFor?.seq === seq && writtenFor.drain === drain
 }
