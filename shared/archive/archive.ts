@@ -73,7 +73,11 @@ export interface Archive {
   put(key: ObjectKey, body: Octets, options: PutOptions): Promise<PutResult>
   /** Undefined when there is no such object. */
   find(key: ObjectKey): Promise<ObjectFacts | undefined>
-  /** Rejects with ARCHIVE_CONFLICT when there is no such object: absence of what we recorded is never normal. */
+  /**
+   * Rejects with ARCHIVE_CONFLICT when there is no such object: absence of what we recorded is never normal. The body is checked against
+   * the facts while it is read: it fails before its end with ARCHIVE_CONFLICT when it is another content, with ARCHIVE_UNAVAILABLE
+   * when it breaks off. The caller reads or destroys it; until then it holds a file or a connection.
+   */
   get(key: ObjectKey): Promise<{ readonly body: Readable; readonly facts: ObjectFacts }>
   /** Keys with a prefix in byte order, after `after`. Complete or an error: never a partial list. */
   list(prefix: string, after?: ObjectKey): AsyncIterable<ListedObject>

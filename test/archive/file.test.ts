@@ -1,17 +1,299 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { buffer, text } from 'node:stream/consumers'
+import { after, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Archive, PutOptions } from '../../shared/archive/archive.ts'
 import { openFileArchive } from '../../shared/archive/file.ts'
-import { archiveContract } from '../contract/archive.ts'
+import { formatSidecar } from '../../shared/archive/sidecar.ts'
+import { type DrainId, mailboxId, type ObjectKey } from '../../shared/contract/ids.ts'
+import { ledgerKey } from '../../shared/contract/object-key.ts'
+import { memoryOctets } from '../../shared/octets.ts'
+import { archiveContract, isCode } from '../contract/archive.ts'
+
+const OPTIONS: PutOptions = {
+  contentType: 'application/x-ndjson',
+  writtenFor: { seq: 2, drain: 'later' as DrainId },
+}
+const KEY = ledgerKey(mailboxId('m'), 1)
+const BODY = memoryOctets(Buffer.from('a segment\n'))
+const DAYS_AGO = new Date(Date.now() - 2 * 86_400_000)
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'mailsluice-archive-'))
+  after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
 
 archiveContract(
   'files',
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'mailsluice-archive-'))
     return {
-      archive: openFileArchive(join(folder, 'made', 'on', 'the way')),
+      archive: openFileArchive(join(folder, 'made', 'on the way')),
       close: () => rm(folder, { recursive: true, force: true }),
     }
   },
   { versions: 'one content for each key', locks: 'files cannot be locked against their owner' },
 )
+
+describe('an archive of files', () => {
+  test('keeps objects read-only, under their keys, and nothing else beside them', async () => {
+    const folder = await temporaryFolder()
+    await openFileArchive(folder).put(KEY, BODY, OPTIONS)
+
+    assert.equal((await stat(join(folder, KEY))).mode & 0o222, 0)
+    assert.deepEqual((await readdir(folder)).sort(), ['.incoming', '.metadata', 'ledger'])
+    assert.deepEqual(await readdir(join(folder, '.incoming')), [])
+  })
+
+  test('leaves nothing behind when a put is refused', async () => {
+    const folder = await temporaryFolder()
+    const archive = openFileArchive(folder)
+
+    await assert.rejects(archive.put(KEY, { ...BODY, length: 3 }, OPTIONS), isCode('ARCHIVE_UNAVAILABLE'))
+
+    assert.deepEqual(await readdir(join(folder, '.incoming')), [])
+    assert.deepEqual(await listed(archive), [])
+  })
+
+  test('lists none of its own folders nor foreign names', async () => {
+    const folder = await temporaryFolder()
+    const archive = openFileArchive(folder)
+    await archive.put(KEY, BODY, OPTIONS)
+    await writeFile(join(folder, '.DS_Store'), '')
+    await mkdir(join(folder, 'lost+found'))
+
+    assert.deepEqual(await listed(archive), [KEY])
+  })
+
+  test('does not pass over a link in silence', {
+    skip: process.platform === 'win32' && 'no links',
+  }, async () => {
+    const folder = await temporaryFolder()
+    await symlink(tmpdir(), join(folder, 'raw'))
+
+    await assert.rejects(listed(openFileArchive(folder)), isCode('ARCHIVE_CONFLICT'))
+  })
+
+  test('tells an object that was changed on the disk before its last octet', async () => {
+    const folder = await temporaryFolder()
+    const archive = openFileArchive(folder)
+    await archive.put(KEY, BODY, OPTIONS)
+    await chmod(join(folder, KEY), 0o644)
+    await writeFile(join(folder, KEY), 'A segment\n')
+
+    await assert.rejects(buffer((await archive.get(KEY)).body), isCode('ARCHIVE_CONFLICT'))
+  })
+
+  test('does not store a second time what was removed by hand', async () => {
+    const folder = await temporaryFolder()
+    const archive = openFileArchive(folder)
+    await archive.put(KEY, BODY, OPTIONS)
+    await rm(join(folder, KEY))
+
+    await assert.rejects(archive.put(KEY, BODY, OPTIONS), isCode('ARCHIVE_CONFLICT'))
+  })
+
+  test('finds an object that somebody put there by hand, without its facts', async () => {
+    const folder = await temporaryFolder()
+    const archive = openFileArchive(folder)
+    await mkdir(dirname(join(folder, KEY)), { recursive: true })
+    await writeFile(join(folder, KEY), 'by hand')
+
+    const result = await archive.put(KEY, BODY, OPTIONS)
+
+    assert.ok(result.outcome === 'exists')
+    assert.equal(result.facts.octets, 7)
+    assert.equal(result.facts.writtenFor, undefined)
+  })
+
+  test('is unusable, and says so, where a file stands in its way', async () => {
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'file'), '')
+
+    await assert.rejects(openFileArchive(join(folder, 'file')).check(), isCode('ARCHIVE_UNAVAILABLE'))
+    await assert.rejects(
+      openFileArchive(join(folder, 'file', 'archive')).check(),
+      isCode('ARCHIVE_MISCONFIGURED'),
+    )
+  })
+
+  test('that may not be written is ARCHIVE_DENIED', { skip: notRoot() }, async () => {
+    const folder = await temporaryFolder()
+    process.seteuid?.(65534)
+    try {
+      await assert.rejects(openFileArchive(join(folder, 'archive')).check(), isCode('ARCHIVE_DENIED'))
+    } finally {
+      process.seteuid?.(0)
+    }
+  })
+})
+
+describe('a put that was killed', () => {
+  const DEAD = '5d3c0bd5-3f33-4be0-8e2e-0f9ab4c9f2a1'
+  const sidecar = {
+    key: KEY,
+    octets: BODY.length,
+    sha256: BODY.sha256,
+    contentType: 'application/x-ndjson',
+    writtenFor: { seq: 1, drain: 'dead' as DrainId },
+    storedAt: DAYS_AGO.toISOString(),
+    put: DEAD,
+  }
+
+  /** As the dead process left it. */
+  async function left(
+    files: { data?: Buffer; json?: Buffer; ending?: Buffer; named?: Buffer },
+    age = DAYS_AGO,
+  ): Promise<string> {
+    const folder = await temporaryFolder()
+    await mkdir(join(folder, '.incoming'))
+    await mkdir(dirname(join(folder, '.metadata', KEY)), { recursive: true })
+    const paths = {
+      data: join(folder, '.incoming', `${DEAD}.data`),
+      json: join(folder, '.incoming', `${DEAD}.json`),
+      ending: join(folder, '.incoming', `${DEAD}.json.ending`),
+      named: join(folder, '.metadata', `${KEY}.json`),
+    }
+    for (const [kind, path] of Object.entries(paths)) {
+      const content = files[kind as keyof typeof paths]
+      if (content === undefined) continue
+      await writeFile(path, content)
+      await utimes(path, age, age)
+    }
+    return folder
+  }
+
+  const data = BODY.buffer as Buffer
+  const json = formatSidecar(sidecar)
+
+  test('after its commit is completed by the next put of the key, and is the one that counts', async () => {
+    const folder = await left({ data, json, named: json }, new Date())
+    const archive = openFileArchive(folder)
+    assert.equal(await archive.find(KEY), undefined)
+
+    const result = await archive.put(KEY, memoryOctets(Buffer.from('another segment\n')), OPTIONS)
+
+    assert.ok(result.outcome === 'exists')
+    assert.deepEqual(result.facts.writtenFor, sidecar.writtenFor)
+    assert.equal(await text((await archive.get(KEY)).body), 'a segment\n')
+  })
+
+  for (const [when, files] of Object.entries({
+    'after its commit': { data, json, named: json },
+    'after its commit, and whose cleaner was killed too': { data, ending: json, named: json },
+  }))
+    test(`${when} is completed a day later`, async () => {
+      const folder = await left(files)
+      const archive = openFileArchive(folder)
+
+      await archive.check()
+
+      assert.equal(await text((await archive.get(KEY)).body), 'a segment\n')
+      assert.deepEqual(await readdir(join(folder, '.incoming')), [])
+    })
+
+  for (const [when, files] of Object.entries({
+    'before its commit': { data, json },
+    'while it wrote its metadata': { data, json: json.subarray(0, 20) },
+    'before it had metadata': { data },
+    'before its commit, and whose cleaner was killed too': { data, ending: json },
+    'when another put had the key': {
+      data,
+      json,
+      named: formatSidecar({ ...sidecar, put: '00000000-0000-4000-8000-000000000000' }),
+    },
+  }))
+    test(`${when} is removed a day later, and stored nothing`, async () => {
+      const folder = await left(files)
+      const archive = openFileArchive(folder)
+
+      await archive.check()
+
+      assert.deepEqual(await readdir(join(folder, '.incoming')), [])
+      assert.deepEqual(await listed(archive), [])
+    })
+
+  test('just now may be alive, and is left alone', async () => {
+    const folder = await left({ data, json }, new Date())
+
+    await openFileArchive(folder).check()
+
+    assert.equal((await readdir(join(folder, '.incoming'))).length, 2)
+  })
+
+  test('and whose object was lost does not keep others from working', async () => {
+    const folder = await left({ json, named: json })
+    const archive = openFileArchive(folder)
+
+    await archive.put(ledgerKey(mailboxId('m'), 2), BODY, OPTIONS)
+
+    assert.deepEqual(await listed(archive), [ledgerKey(mailboxId('m'), 2)])
+  })
+})
+
+test('processes that race for keys and are killed at any moment leave whole objects with their own facts', async () => {
+  const folder = await temporaryFolder()
+  const script = fileURLToPath(new URL('../support/archive-writer.ts', import.meta.url))
+  const created = new Map<string, { sha256: string; drain: string; seq: number }>()
+  let first = 1
+  for (let round = 1; round <= 5; round++) {
+    const writers = ['a', 'b', 'c'].map((name) => {
+      const drain = `${round}${name}`
+      const child = spawn(process.execPath, [script, folder, drain, String(first)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      return { drain, child, said: text(child.stdout), exit: once(child, 'exit') }
+    })
+    await Promise.all(writers.map(({ child }) => once(child.stdout, 'readable')))
+    for (const { child } of writers) {
+      await sleep(Math.random() * 60)
+      child.kill('SIGKILL')
+    }
+    for (const { drain, said, exit } of writers) {
+      await exit
+      // The last line may be cut off.
+      for (const line of (await said).split('\n').slice(0, -1)) {
+        const [key = '', sha256 = '', seq = ''] = line.split(' ')
+        assert.equal(created.has(key), false, `${key} was created twice`)
+        created.set(key, { sha256, drain, seq: Number(seq) })
+        if (key.startsWith('ledger/')) first = Math.max(first, Number(seq) - 5)
+      }
+    }
+  }
+  const archive = openFileArchive(folder)
+  assert.ok(created.size > 50, `only ${created.size} objects`)
+
+  for (const [key, { sha256, drain, seq }] of created) {
+    const facts = await archive.find(key as ObjectKey)
+    assert.equal(facts?.sha256, sha256)
+    assert.deepEqual(facts.writtenFor, { seq, drain })
+  }
+  for (const key of await listed(archive)) {
+    const { body, facts } = await archive.get(key)
+    assert.ok(facts.sha256 && facts.writtenFor, `${key} has no metadata`)
+    await buffer(body)
+  }
+  // Keys that a killed process had committed and not finished are as usable as any other.
+  for (let seq = 1; seq <= first + 60; seq++) {
+    const key = ledgerKey(mailboxId('shared'), seq)
+    await archive.put(key, BODY, OPTIONS)
+    await buffer((await archive.get(key)).body)
+  }
+})
+
+async function listed(archive: Archive): Promise<ObjectKey[]> {
+  const keys: ObjectKey[] = []
+  for await (const { key } of archive.list('')) keys.push(key)
+  return keys
+}
+
+function notRoot(): string | false {
+  return process.getuid?.() === 0 ? false : 'only root can become somebody who may not'
+}
