@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { S3Client } from '@aws-sdk/client-s3'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { IngestError } from '../errors.ts'
 import { ARCHIVE } from '../limits.ts'
 import { isRepeatable, toArchiveError } from './s3-errors.ts'
 
@@ -64,10 +65,21 @@ export function openRequests(options: S3Options): Requests {
     ...(credentials === undefined ? {} : { credentials }),
   })
 
+  async function regionIsSet(): Promise<void> {
+    await client.config.region().catch((cause: unknown) => {
+      throw new IngestError(
+        'ARCHIVE_MISSING',
+        `bucket ${bucket}: no AWS region is set (AWS_REGION or the profile)`,
+        { cause },
+      )
+    })
+  }
+
   return {
     client,
     requestMs,
     async tries(what, send, onFailure) {
+      await regionIsSet()
       for (let attempt = 1; ; attempt++) {
         try {
           return await send()

@@ -10,7 +10,7 @@ export interface StateEntry {
 
 /**
  * Small settings and caches: snapshots, the mailbox list. Whatever is in it can be rebuilt or is set again by an operator;
- * no message depends on it. Rejects with ARCHIVE_UNAVAILABLE or ARCHIVE_DENIED.
+ * no message depends on it. Rejects with ARCHIVE_UNAVAILABLE, ARCHIVE_DENIED, ARCHIVE_MISSING or ARCHIVE_MISCONFIGURED.
  */
 export interface StateStore {
   /** Undefined when there is none. */

@@ -228,6 +228,34 @@ describe('a put that was killed', () => {
     assert.equal((await readdir(join(folder, '.incoming'))).length, 2)
   })
 
+  test('or failed after its commit can be completed when its trouble has passed', async () => {
+    const folder = await temporaryFolder()
+    const trouble = dirname(join(folder, KEY))
+    await mkdir(dirname(trouble))
+    await symlink(join(folder, 'nowhere'), trouble)
+    await assert.rejects(openFileArchive(folder).put(KEY, BODY, OPTIONS), isCode('ARCHIVE_CONFLICT'))
+    await rm(trouble)
+    const archive = openFileArchive(folder)
+
+    const result = await archive.put(KEY, memoryOctets(Buffer.from('another segment\n')), OPTIONS)
+
+    assert.equal(result.outcome, 'exists')
+    assert.equal(await text((await archive.get(KEY)).body), 'a segment\n')
+  })
+
+  test('and whose key was taken by hand keeps its octets for who looks into it', async () => {
+    const folder = await left({ data, json, named: json })
+    await mkdir(dirname(join(folder, KEY)), { recursive: true })
+    await writeFile(join(folder, KEY), 'by hand')
+
+    await openFileArchive(folder).check()
+
+    assert.deepEqual((await readdir(join(folder, '.incoming'))).sort(), [
+      `${DEAD}.data`,
+      `${DEAD}.json.ending`,
+    ])
+  })
+
   test('and whose object was lost does not keep others from working', async () => {
     const folder = await left({ json, named: json })
     const archive = openFileArchive(folder)

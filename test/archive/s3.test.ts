@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { devNull } from 'node:os'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { after, describe, test } from 'node:test'
@@ -227,6 +228,20 @@ describe('a put', () => {
       if (code !== 'ARCHIVE_UNAVAILABLE') assert.equal(tries(), 1)
     })
 
+  test('without a region, or without credentials, says so', async () => {
+    forgetSettingsOfAws()
+    const { endpoint } = (await withFaults(() => undefined)).s3
+    const { region, credentials } = CLIENT
+    for (const [known, code] of [
+      [{ credentials }, 'ARCHIVE_MISSING'],
+      [{ region }, 'ARCHIVE_DENIED'],
+    ] satisfies [object, ErrorCode][]) {
+      const archive = openS3Archive({ bucket: 'mail', endpoint, ...known })
+      running.push(() => archive.close())
+      await assert.rejects(archive.put(key, inMemory, OURS), isCode(code))
+    }
+  })
+
   test('to where nobody listens is ARCHIVE_UNAVAILABLE', async () => {
     const gone = await startScriptedS3({})
     await gone.close()
@@ -354,4 +369,11 @@ async function collect(archive: S3Archive): Promise<ObjectKey[]> {
   const keys: ObjectKey[] = []
   for await (const found of archive.list('raw/')) keys.push(found.key)
   return keys
+}
+
+/** What the SDK would find by itself on the machine that runs the test. */
+function forgetSettingsOfAws(): void {
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
+  process.env.AWS_CONFIG_FILE = process.env.AWS_SHARED_CREDENTIALS_FILE = devNull
+  process.env.AWS_EC2_METADATA_DISABLED = 'true'
 }
