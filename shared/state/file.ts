@@ -9,22 +9,29 @@ import type { Revision, StateEntry, StateStore } from './state.ts'
 
 const GENERATION = /^\d{10}$/
 
+/** Generations that stay; with fewer, a write overtaken by others would be uncertain sooner. */
+const KEPT = 8
+
 /**
  * State as files of one machine: a folder for each key, in it one file for each generation of the entry, `0000000001` the first;
  * the highest number counts. A write makes the next number by link(2), which fails when somebody else made it: a compare-and-swap
- * without a lock that could be left behind. Lower numbers are removed afterwards, and never the highest.
+ * without a lock that could be left behind. Only the last few generations stay.
+ *
+ * No update is lost, and none is made twice. But a process that stands still in the middle of a write while others make
+ * eight more is told `false`, also when its write came in time and was overtaken: nothing can tell the two apart by then.
  */
 export function openFileState(folder: string): StateStore {
   const root = resolve(folder)
   const incoming = join(root, '.incoming')
   const folders = openFolderSync(root)
 
-  async function highest(key: string): Promise<number> {
+  /** In no order. */
+  async function generations(key: string): Promise<number[]> {
     const names = await readdir(join(root, key)).catch((error: unknown) => {
       if (errnoOf(error) === 'ENOENT') return []
       throw error
     })
-    return Math.max(0, ...names.filter((name) => GENERATION.test(name)).map(Number))
+    return names.filter((name) => GENERATION.test(name)).map(Number)
   }
 
   const pathOf = (key: string, generation: number): string =>
@@ -32,7 +39,7 @@ export function openFileState(folder: string): StateStore {
 
   async function read(key: string): Promise<(StateEntry & { generation: number }) | undefined> {
     while (true) {
-      const generation = await highest(key)
+      const generation = Math.max(0, ...(await generations(key)))
       if (generation === 0) return undefined
       const content = await readIfThere(pathOf(key, generation))
       // Gone: there is a higher one by now.
@@ -40,14 +47,17 @@ export function openFileState(folder: string): StateStore {
     }
   }
 
-  /** False when the number is taken, or was and has been removed already. */
+  /** False when the number is taken, or may have been taken and removed. */
   async function tryWrite(key: string, generation: number, path: string): Promise<boolean> {
     if (!(await linkNew(path, pathOf(key, generation)))) return false
-    if ((await highest(key)) > generation) {
+    const there = await generations(key)
+    if (Math.max(...there) >= generation + KEPT) {
       await removeIfThere(pathOf(key, generation))
       return false
     }
     await folders.sync(join(root, key))
+    const old = there.filter((other) => other <= generation - KEPT)
+    await all(old.map((other) => removeIfThere(pathOf(key, other))))
     return true
   }
 
@@ -64,10 +74,7 @@ export function openFileState(folder: string): StateStore {
         const current = await read(key)
         if (expected !== 'any' && current?.revision !== expected) return false
         const generation = (current?.generation ?? 0) + 1
-        if (await tryWrite(key, generation, path)) {
-          if (current) await removeIfThere(pathOf(key, current.generation))
-          return true
-        }
+        if (await tryWrite(key, generation, path)) return true
         if (expected !== 'any') return false
       }
     } finally {

@@ -291,6 +291,36 @@ describe('a read', () => {
     })
   })
 
+  test('that stalls is given up and repeated', async () => {
+    const { s3, archive } = await withFaults(
+      ({ operation }, nth) => (operation === 'HeadObject' && nth === 1 ? 'stall' : undefined),
+      { requestMs: 200 },
+    )
+
+    assert.equal(await archive.find(key), undefined)
+    assert.equal(s3.requests.length, 2)
+  })
+
+  test('whose body stalls is given up', async () => {
+    const { archive } = await withFaults(
+      ({ operation }) => (operation === 'GetObject' ? 'stall in the body' : undefined),
+      {
+        requestMs: 200,
+      },
+    )
+    await archive.put(key, inMemory, OURS)
+
+    await assert.rejects(buffer((await archive.get(key)).body), isCode('ARCHIVE_UNAVAILABLE'))
+  })
+
+  test('of a list begins after a key', async () => {
+    const { archive } = await withFaults(() => undefined)
+    await archive.put(key, inMemory, OURS)
+
+    assert.deepEqual(await collect(archive, key), [])
+    assert.deepEqual(await collect(archive, 'raw/a' as ObjectKey), [key])
+  })
+
   test('survives a passing 503 on every page of a list', async () => {
     const { archive } = await withFaults(({ operation }, nth) =>
       operation === 'ListObjectsV2' && nth % 2 === 1 ? { status: 503, code: 'SlowDown' } : undefined,
@@ -318,6 +348,11 @@ describe('a check', () => {
   for (const [what, bucket, code] of [
     ['without versioning', { objectLock: {} }, 'ARCHIVE_MISCONFIGURED'],
     ['with suspended versioning', { versioning: 'Suspended', objectLock: {} }, 'ARCHIVE_MISCONFIGURED'],
+    [
+      'that answers about Object Lock, but has none',
+      { versioning: 'Enabled', objectLock: { off: true } },
+      'ARCHIVE_MISCONFIGURED',
+    ],
     ['without Object Lock', { versioning: 'Enabled' }, 'ARCHIVE_MISCONFIGURED'],
   ] satisfies [string, Bucket, ErrorCode][])
     test(`of a bucket ${what} is ${code}`, async () => {
@@ -365,9 +400,9 @@ describe('a check', () => {
   })
 })
 
-async function collect(archive: S3Archive): Promise<ObjectKey[]> {
+async function collect(archive: S3Archive, after?: ObjectKey): Promise<ObjectKey[]> {
   const keys: ObjectKey[] = []
-  for await (const found of archive.list('raw/')) keys.push(found.key)
+  for await (const found of archive.list('raw/', after)) keys.push(found.key)
   return keys
 }
 

@@ -50,6 +50,13 @@ export function stateContract(name: string, open: () => Promise<OpenedState>): v
       assert.equal(String((await state.read(key))?.content), '1')
     })
 
+    test('what is written as new is not ours when somebody wrote the same before', async () => {
+      const key = freshKey()
+      await state.write(key, Buffer.from('1'), undefined)
+
+      assert.equal(await state.write(key, Buffer.from('1'), undefined), false)
+    })
+
     test('an entry is replaced by who knows its revision, and by nobody who knows an older one', async () => {
       const key = freshKey()
       await state.write(key, Buffer.from('1'), undefined)

@@ -56,6 +56,13 @@ describe('state in S3', () => {
     assert.equal(await state.write(KEY, Buffer.from('ours'), revision), false)
   })
 
+  test('a write is not ours when somebody wrote the same before', async () => {
+    const { state } = await withFault(0, 'break')
+    await state.write(KEY, Buffer.from('1'), undefined)
+
+    assert.equal(await state.write(KEY, Buffer.from('1'), undefined), false)
+  })
+
   test('a write refused for the moment is repeated', async () => {
     const { state } = await withFault(1, { status: 409, code: 'ConditionalRequestConflict' })
 

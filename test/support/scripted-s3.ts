@@ -21,13 +21,15 @@ export interface StoredObject {
 }
 
 /**
- * `lose the answer`: the request is carried out, then the connection breaks. `break`: it breaks before. `stall`: nothing ever comes.
+ * `lose the answer`: the request is carried out, then the connection breaks. `break`: it breaks before. `stall`: nothing ever comes;
+ * in the body: its first half does.
  * `carry out`: carried out, and answered with the status all the same.
  */
 export type Fault =
   | 'lose the answer'
   | 'break'
   | 'stall'
+  | 'stall in the body'
   | {
       readonly status: number
       readonly code: string
@@ -38,7 +40,12 @@ export type Fault =
 export interface Bucket {
   readonly versioning?: 'Enabled' | 'Suspended' | undefined
   readonly objectLock?:
-    | { readonly mode?: 'GOVERNANCE' | 'COMPLIANCE'; readonly days?: number; readonly years?: number }
+    | {
+        readonly mode?: 'GOVERNANCE' | 'COMPLIANCE'
+        readonly days?: number
+        readonly years?: number
+        readonly off?: true
+      }
     | undefined
   readonly objects?: Map<string, StoredObject>
 }
@@ -91,14 +98,19 @@ export async function startScriptedS3(
       request.socket.destroy()
       return
     }
-    const { status, headers, content } = scripted
-      ? { status: scripted.status, headers: {}, content: errorXml(scripted.code) }
-      : answer
+    const { status, headers, content } =
+      typeof scripted === 'object'
+        ? { status: scripted.status, headers: {}, content: errorXml(scripted.code) }
+        : answer
     response.writeHead(status, {
       'x-amz-request-id': randomUUID(),
       'content-length': content.length,
       ...headers,
     })
+    if (scripted === 'stall in the body') {
+      response.write(content.subarray(0, content.length / 2))
+      return
+    }
     response.end(request.method === 'HEAD' ? undefined : content)
   }
 
@@ -223,7 +235,8 @@ function listXml(objects: Map<string, StoredObject>, query: URLSearchParams): st
   return `<ListBucketResult><IsTruncated>${keys.length > size}</IsTruncated>${next}${contents.join('')}</ListBucketResult>`
 }
 
-function lockXml({ mode, days, years }: NonNullable<Bucket['objectLock']>): string {
+function lockXml({ mode, days, years, off }: NonNullable<Bucket['objectLock']>): string {
+  if (off) return '<ObjectLockConfiguration></ObjectLockConfiguration>'
   const time = years === undefined ? `<Days>${days}</Days>` : `<Years>${years}</Years>`
   const rule = mode ? `<Rule><DefaultRetention><Mode>${mode}</Mode>${time}</DefaultRetention></Rule>` : ''
   return `<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>${rule}</ObjectLockConfiguration>`
