@@ -149,27 +149,47 @@ function withEngine(engine: S3Engine): void {
       for await (const { key } of archive.list('')) assert.fail(`stored ${key}`)
     })
 
-    test("an object under the bucket's default retention can neither be deleted nor kept shorter", async (t) => {
+    test("an object under the bucket's default retention survives a real attempt to delete it", async () => {
       const name = await bucket({ mode: 'COMPLIANCE', days: 1 })
+      const { archive, key, versionId } = await archived(name)
+
+      const deletion = new DeleteObjectCommand({
+        Bucket: name,
+        Key: key,
+        VersionId: versionId,
+        BypassGovernanceRetention: true,
+      })
+      await assert.rejects(admin.send(deletion))
+
+      assert.equal((await archive.find(key))?.versionId, versionId)
+    })
+
+    test("the bucket's default retention is told as we reckoned it, and cannot be shortened", async (t) => {
+      const name = await bucket({ mode: 'COMPLIANCE', days: 1 })
+      const { archive, key, versionId, retainUntil } = await archived(name)
+      const facts = await archive.find(key)
+      // Versity holds the object by the bucket's default and keeps no date of its own with it.
+      if (facts?.retainUntil === undefined) return t.skip(`${engine.name} keeps no date with the object`)
+
+      assert.ok(Math.abs(Date.parse(facts.retainUntil) - Date.parse(retainUntil ?? '')) < 5000)
+      const sooner = { Mode: 'COMPLIANCE' as const, RetainUntilDate: new Date(Date.now() + 60_000) }
+      const shortening = new PutObjectRetentionCommand({
+        Bucket: name,
+        Key: key,
+        VersionId: versionId,
+        Retention: sooner,
+      })
+      await assert.rejects(admin.send(shortening))
+    })
+
+    async function archived(name: string) {
       const archive = open(name)
       const body = memoryOctets(randomBytes(100))
       const key = rawKey(mailboxId('m'), body.sha256)
-
       const result = await archive.put(key, body, OPTIONS)
-
       assert.ok(result.outcome === 'created')
-      const facts = await archive.find(key)
-      if (facts?.retainUntil === undefined)
-        return t.skip(`${engine.name} keeps the default retention but does not apply it`)
-      assert.ok(Math.abs(Date.parse(facts.retainUntil) - Date.parse(result.retainUntil ?? '')) < 5000)
-      const version = { Bucket: name, Key: key, VersionId: result.versionId }
-      await assert.rejects(
-        admin.send(new DeleteObjectCommand({ ...version, BypassGovernanceRetention: true })),
-      )
-      const shorter = { Mode: 'COMPLIANCE' as const, RetainUntilDate: new Date(Date.now() + 60_000) }
-      await assert.rejects(admin.send(new PutObjectRetentionCommand({ ...version, Retention: shorter })))
-      assert.equal((await archive.find(key))?.versionId, result.versionId)
-    })
+      return { archive, key, versionId: result.versionId, retainUntil: result.retainUntil }
+    }
 
     test('messages of 5 KB are stored 64 at a time', async (t) => {
       const archive = open(await bucket({ mode: 'GOVERNANCE', days: 1 }))
