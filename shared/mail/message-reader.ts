@@ -1,0 +1,119 @@
+import { PARSER } from '../limits.ts'
+import { Attachments } from './attachments.ts'
+import { Bounds } from './clean-text.ts'
+import { type HeaderFields, readHeaderFields } from './header-fields.ts'
+import type { PartSummary } from './message-class.ts'
+import { parseData, readHeader } from './message-header.ts'
+import { type Body, MimeScanner, type Place, type ScanHandler } from './mime-scanner.ts'
+import type { ParseCode } from './parse-code.ts'
+import type { ParsedMessage } from './parsed-message.ts'
+import { type PartHeader, readPartHeader } from './part-header.ts'
+import { TextPreview } from './text-preview.ts'
+import { type Take, type TransferDecoder, transferDecoder } from './transfer-encoding.ts'
+
+/** Reads one message as its octets come. Everything that it holds is bounded by the limits of PARSER. */
+export class MessageReader implements ScanHandler {
+  readonly #scanner = new MimeScanner(this)
+  readonly #partBounds = new Bounds()
+  readonly #attachments = new Attachments()
+  readonly #text = new TextPreview()
+  readonly #parts: PartSummary[] = []
+  readonly #codes = new Set<ParseCode>()
+  #fields: HeaderFields | undefined
+  #decoder: TransferDecoder | undefined
+  #endPart: () => void = () => {}
+
+  /** True when the rest of the message would change nothing. */
+  get done(): boolean {
+    return this.#scanner.done
+  }
+
+  write(octets: Buffer): void {
+    this.#scanner.write(octets)
+  }
+
+  end(): ParsedMessage {
+    this.#scanner.end()
+    return this.#result()
+  }
+
+  open(block: Buffer, place: Place): Body {
+    const fields = readHeaderFields(block)
+    if (this.#fields === undefined) {
+      this.#fields = fields
+      if (fields.count === 0) this.problem('NO_HEADER')
+    }
+    const header = readPartHeader(fields, place, this.#partBounds)
+    this.#parts.push({ type: header.type, name: header.name, parameter: header.parameter })
+    if (!header.type.startsWith('multipart/')) return this.#leaf(header, header.type, place)
+    if (depthOf(place) > PARSER.mimeDepth) {
+      this.problem('TOO_DEEP')
+      return this.#leaf(header, header.type, place)
+    }
+    const boundary = Buffer.from((header.parameter('boundary') ?? '').trimEnd())
+    if (boundary.length === 0 || boundary.length > PARSER.delimiterOctets - 4) {
+      this.problem('MISSING_BOUNDARY')
+      return this.#leaf(header, 'text/plain', place)
+    }
+    return { boundary, subtype: header.type.slice('multipart/'.length) }
+  }
+
+  body(octets: Buffer): void {
+    this.#decoder?.write(octets)
+  }
+
+  close(): void {
+    this.#decoder?.end()
+    this.#decoder = undefined
+    this.#endPart()
+    this.#endPart = () => {}
+  }
+
+  problem(code: ParseCode): void {
+    this.#codes.add(code)
+  }
+
+  #leaf(header: PartHeader, type: string, place: Place): Body {
+    if (isBodyText(type, header, place)) {
+      if (this.#text.wants(type))
+        this.#decode(header, this.#text.begin(type, header.parameter('charset') ?? ''))
+    } else {
+      const attachment = this.#attachments.begin(header, place.path || '1')
+      if (attachment) this.#decode(header, attachment)
+    }
+    return {}
+  }
+
+  #decode(header: PartHeader, sink: { readonly take: Take; end(): void }): void {
+    this.#decoder = transferDecoder(header.encoding, sink.take)
+    if (!this.#decoder) {
+      this.problem('UNKNOWN_ENCODING')
+      this.#decoder = { write: sink.take, end: () => {} }
+    }
+    this.#endPart = sink.end
+  }
+
+  #result(): ParsedMessage {
+    return {
+      ...readHeader(this.#fields ?? readHeaderFields(Buffer.alloc(0)), this.#parts),
+      text: this.#text.result(),
+      attachments: this.#attachments.list,
+      attachmentsTruncated: this.#attachments.truncated || this.#partBounds.exceeded,
+      parse: parseData(this.#codes),
+    }
+  }
+}
+
+/** How many multiparts there are with this one. */
+function depthOf(place: Place): number {
+  return place.path === '' ? 1 : place.path.split('.').length + 1
+}
+
+/**
+ * As JMAP finds the body among the parts (RFC 8621, 4.1.4): text/plain and text/html that are not attachments; those
+ * after the first part only when they have no name and do not belong to a multipart/related.
+ */
+function isBodyText(type: string, header: PartHeader, place: Place): boolean {
+  if (header.disposition === 'attachment' || (type !== 'text/plain' && type !== 'text/html')) return false
+  return place.number === 1 || (place.within !== 'related' && header.name === undefined)
+}

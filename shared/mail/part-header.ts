@@ -1,0 +1,81 @@
+import libmime from 'libmime'
+import { PARSER } from '../limits.ts'
+import type { Bounds } from './clean-text.ts'
+import { decodeEncodedWords } from './encoded-words.ts'
+import type { HeaderFields } from './header-fields.ts'
+import type { Place } from './mime-scanner.ts'
+
+/** What the MIME fields of a part say (RFC 2045, RFC 2183), with the defaults that the standards give. */
+export interface PartHeader {
+  /** Lower case, `type/subtype`. */
+  readonly type: string
+  readonly parameter: (name: string) => string | undefined
+  readonly disposition: 'attachment' | 'inline'
+  readonly name: string | undefined
+  readonly contentId: string | undefined
+  /** Lower case; '' when absent. */
+  readonly encoding: string
+}
+
+const MEDIA_TYPE = /^[\w!#$&^.+%'*`{|}~-]+\/[\w!#$&^.+%'*`{|}~-]+$/
+
+export function readPartHeader(fields: HeaderFields, place: Place, bounds: Bounds): PartHeader {
+  const disposition = parameters(fields.first('content-disposition'))
+  const attached = disposition !== undefined && !/^(?:inline)?$/i.test(disposition.value.trim())
+  const content = parameters(fields.first('content-type'))
+  return {
+    type: mediaType(content?.value, place, attached),
+    parameter: (name) => content?.params[name],
+    disposition: attached ? 'attachment' : 'inline',
+    name: safeName(parameter(disposition, 'filename') ?? parameter(content, 'name'), bounds),
+    contentId: contentId(fields.first('content-id'), bounds),
+    encoding: encodingToken(fields.first('content-transfer-encoding')),
+  }
+}
+
+type Parameters = ReturnType<typeof libmime.parseHeaderValue>
+
+function parameters(value: string | undefined): Parameters | undefined {
+  return value === undefined
+    ? undefined
+    : libmime.parseHeaderValue(value.slice(0, PARSER.partHeaderOctets), { stripComments: true })
+}
+
+/** A parameter as text: RFC 2231, or what is written instead, encoded words in quotes. */
+function parameter(from: Parameters | undefined, name: string): string | undefined {
+  const value = from?.params[name]
+  if (!value) return undefined
+  return from?.decodedParams.includes(name) ? value : decodeEncodedWords(value)
+}
+
+/** Default text/plain, message/rfc822 in a digest (RFC 2046, 5.1.5); text/plain too when the field is invalid (RFC 2045, 5.2). */
+function mediaType(value: string | undefined, place: Place, attached: boolean): string {
+  const type = (value ?? '').trim().toLowerCase()
+  if (MEDIA_TYPE.test(type) && type.length <= 255) return type
+  if (attached) return 'application/octet-stream'
+  return place.within === 'digest' && !type ? 'message/rfc822' : 'text/plain'
+}
+
+/** A few mailers quote it or add a parameter or comment, which RFC 2045, 6.1 does not allow; the token counts. */
+function encodingToken(value: string | undefined): string {
+  return (/^[\s"]*([^\s";(]*)/.exec(value ?? '')?.[1] ?? '').toLowerCase()
+}
+
+function contentId(value: string | undefined, bounds: Bounds): string | undefined {
+  const id = decodeEncodedWords(value ?? '').replace(/^<|>$/g, '')
+  return id ? bounds.text(id) : undefined
+}
+
+/** Marks that change the direction or hide: they can make `exe.pdf` of `fdp.exe`. */
+const DECEPTIVE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c]/g
+
+/** The last component of what was declared, without controls; undefined when nothing is left. */
+function safeName(declared: string | undefined, bounds: Bounds): string | undefined {
+  if (!declared) return undefined
+  const clean = declared
+    .toWellFormed()
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '')
+    .replace(DECEPTIVE, '')
+  const name = clean.slice(Math.max(clean.lastIndexOf('/'), clean.lastIndexOf('\\')) + 1).trim()
+  return name === '' || name === '.' || name === '..' ? undefined : bounds.text(name)
+}

@@ -1,0 +1,114 @@
+import { Worker } from 'node:worker_threads'
+import type { Answer, Job } from './protocol.ts'
+
+export interface WorkerLimits {
+  /** Wall clock for one message, and for the start of the worker. */
+  readonly messageMs: number
+  readonly heapMib: number
+}
+
+/** Why a worker ended: what was to be done was too much (`TIMED_OUT`, `OUT_OF_MEMORY`), it crashed, or it never came up. */
+export type Ending = 'TIMED_OUT' | 'OUT_OF_MEMORY' | 'PARSER_FAILED' | Error
+
+export interface WorkerEvents {
+  answer(answer: Exclude<Answer, { kind: 'ready' }>): void
+  /** Called once, also when it was closed; the thread is gone or going. The oldest unanswered job is the one that it was at. */
+  ended(ending: Ending): void
+}
+
+/**
+ * One worker thread, without environment and with a bounded heap. It works on its jobs in order; when one takes longer than
+ * the limit the thread is ended. While it has no jobs it does not keep the process alive.
+ */
+export class PoolWorker {
+  readonly #thread: Worker
+  readonly #limits: WorkerLimits
+  readonly #events: WorkerEvents
+  #timer: NodeJS.Timeout | undefined
+  #ready = false
+  #open = true
+  #unanswered = 0
+
+  constructor(url: URL, limits: WorkerLimits, events: WorkerEvents) {
+    this.#limits = limits
+    this.#events = events
+    this.#thread = new Worker(url, {
+      env: {},
+      execArgv: [],
+      name: 'mailsluice-parser',
+      resourceLimits: {
+        maxOldGenerationSizeMb: limits.heapMib,
+        maxYoungGenerationSizeMb: Math.ceil(limits.heapMib / 4),
+      },
+    })
+    this.#thread.on('message', (answer: Answer) => this.#received(answer))
+    this.#thread.on('error', (error) => this.#end(this.#ready ? endingOf(error) : error))
+    this.#thread.on('exit', (status) =>
+      this.#end(
+        this.#ready
+          ? 'PARSER_FAILED'
+          : new Error(`the parser worker ended before it was ready, status ${status}`),
+      ),
+    )
+    this.#startClock()
+  }
+
+  /** The number of jobs without answer. */
+  get unanswered(): number {
+    return this.#unanswered
+  }
+
+  post(job: Job): void {
+    this.#unanswered++
+    if (this.#unanswered === 1) {
+      this.#thread.ref()
+      if (this.#ready) this.#startClock()
+    }
+    this.#thread.postMessage(job, job.octets ? [job.octets] : [])
+  }
+
+  async close(): Promise<void> {
+    this.#open = false
+    clearTimeout(this.#timer)
+    await this.#thread.terminate()
+  }
+
+  #received(answer: Answer): void {
+    if (!this.#open) return
+    if (answer.kind === 'ready') this.#ready = true
+    else this.#unanswered--
+    if (this.#unanswered > 0) this.#startClock()
+    else {
+      clearTimeout(this.#timer)
+      this.#thread.unref()
+    }
+    if (answer.kind !== 'ready') this.#events.answer(answer)
+  }
+
+  /** The clock of the oldest unanswered job, or of the start. */
+  #startClock(): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(
+      () =>
+        this.#end(
+          this.#ready
+            ? 'TIMED_OUT'
+            : new Error(`the parser worker was not ready after ${this.#limits.messageMs} ms`),
+        ),
+      this.#limits.messageMs,
+    )
+  }
+
+  #end(ending: Ending): void {
+    if (!this.#open) return
+    this.#open = false
+    clearTimeout(this.#timer)
+    // A thread that hangs in its own code is stopped by this all the same; nothing waits for it.
+    void this.#thread.terminate()
+    this.#events.ended(ending)
+  }
+}
+
+function endingOf(error: Error): Ending {
+  return 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'OUT_OF_MEMORY' : 'PARSER_FAILED'
+}
