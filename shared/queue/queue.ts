@@ -39,6 +39,9 @@ export interface EventQueues {
    */
   send(queue: string, events: readonly OutgoingEvent[]): Promise<readonly SendResult[]>
   /** Long-polls once, up to `waitSeconds` (0 to 20); at most 10 events. */
-  receive(queue: string, options: { waitSeconds: number; visibilitySeconds: number }): Promise<readonly ReceivedEvent[]>
+  receive(
+    queue: string,
+    options: { waitSeconds: number; visibilitySeconds: number },
+  ): Promise<readonly ReceivedEvent[]>
   check(queue: string): Promise<QueueFacts>
 }
