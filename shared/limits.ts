@@ -93,6 +93,10 @@ export const PARSER = {
   heapMib: 192,
   /** Header block read: above it the rest is dropped and the message is `partial`. mailsplit's default is 1 MiB. */
   headerOctets: 1 * MIB,
+  /** Header block of one body part: it describes the part, and 500 of them may be open to attack. */
+  partHeaderOctets: 64 * KIB,
+  /** A boundary has at most 70 octets (RFC 2046, 5.1.1); longer ones are in use, and a longer line than this is never a delimiter. */
+  delimiterOctets: 4 * KIB,
   mimeNodes: 500,
   mimeDepth: 50,
   /** Octets of one text part that are decoded for the preview. */
@@ -103,6 +107,13 @@ export const PARSER = {
   references: 100,
   /** Characters of one header value in the event. */
   headerCharacters: 1_000,
+  /** Values of one field name in the event, also of Authentication-Results. */
+  headerValues: 10,
+  /** Messages and octets given to one worker ahead of its answers, so that it never waits for the next small one. */
+  pipelineMessages: 32,
+  pipelineOctets: 8 * MIB,
+  /** Characters of one field that are looked at: 200 addresses with long encoded names. */
+  fieldCharacters: 128 * KIB,
 } as const
 
 /** SQS (AWS, "Amazon SQS message quotas"). */

@@ -77,21 +77,17 @@ async function* inChunks(
   maxOctets: number,
 ): AsyncGenerator<Buffer> {
   const { chunkOctets } = connection.limits
-  let offset = 0
-  let nothing = 0
-  while (nothing < 2) {
+  for (let offset = 0; ; ) {
     const chunk = await fetchSource(connection, id, { start: offset, maxLength: chunkOctets }, chunkOctets)
     // More than asked for: the server ignores the window and has sent the whole message.
-    if (chunk.length > chunkOctets && offset > 0)
+    const whole = chunk.length > chunkOctets
+    if (whole && offset > 0)
       throw unfetchable(connection, id, 'the server ignores the window of a partial FETCH')
     offset += chunk.length
     if (offset > maxOctets) throw tooLarge(connection, id, offset, maxOctets)
     if (chunk.length > 0) yield chunk
-    if (chunk.length > chunkOctets) return
-    // A full chunk at the announced end may hide more; a short one anywhere else may hide the rest: ask until nothing comes, twice.
-    if (offset === announced && chunk.length < chunkOctets) return
-    nothing = chunk.length === 0 ? nothing + 1 : 0
-    if (nothing > 0 && offset === announced) return
+    // A full chunk at the announced end may hide more, and a short one before it may hide the rest: nothing is the end.
+    if (whole || chunk.length === 0 || (offset === announced && chunk.length < chunkOctets)) return
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ListResponse } from 'imapflow'
+import { matchesGlob } from '../contract/glob.ts'
 import type { Epoch } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import type { ImapConnection } from './imap-connection.ts'
@@ -19,12 +20,10 @@ export function matchFolders(
   globs: readonly string[],
   { where, prefix }: { where: string; prefix: string },
 ): readonly string[] {
-  const patterns = globs.map((glob) => folderPattern(glob, prefix))
-  globs.forEach((glob, index) => {
-    if (!hasWildcard(glob) && !there.some((folder) => patterns[index]?.test(folder)))
+  for (const glob of globs)
+    if (!hasWildcard(glob) && !there.some((folder) => isNamed(folder, glob, prefix)))
       throw missing(glob, there, where)
-  })
-  return there.filter((folder) => patterns.some((pattern) => pattern.test(folder)))
+  return there.filter((folder) => globs.some((glob) => matches(folder, glob, prefix)))
 }
 
 /** The server's spelling of one folder: rejects with FOLDER_MISSING. */
@@ -35,7 +34,7 @@ export function resolveFolder(
 ): string {
   // The exact name goes before one that the prefix completes.
   const found =
-    there.find((folder) => folder === name) ?? there.find((folder) => exactly(name, prefix).test(folder))
+    there.find((folder) => folder === name) ?? there.find((folder) => isNamed(folder, name, prefix))
   if (found === undefined) throw missing(name, there, where)
   return found
 }
@@ -60,29 +59,18 @@ export function epochOf(uidValidity: bigint | undefined, folder: string, where: 
   return uidValidity.toString() as Epoch
 }
 
-/** `*` and `?` as in a shell, over hierarchy delimiters too; INBOX in any case (RFC 9051, 5.1), other names exactly. */
-function folderPattern(glob: string, prefix: string): RegExp {
-  return new RegExp(`^${source(glob, prefix)}$`, `su${/^inbox$/i.test(glob) ? 'i' : ''}`)
+function matches(folder: string, glob: string, prefix: string): boolean {
+  if (!hasWildcard(glob)) return isNamed(folder, glob, prefix)
+  return matchesGlob(glob, folder) || (prefix !== '' && matchesGlob(prefix + glob, folder))
 }
 
-function exactly(name: string, prefix: string): RegExp {
-  const quoted = escaped(name)
-  return new RegExp(`^${optionalPrefix(name, prefix)}${quoted}$`, `su${/^inbox$/i.test(name) ? 'i' : ''}`)
+/** INBOX in any case (RFC 9051, 5.1), other names exactly: a server may have both Archive and archive. */
+function isNamed(folder: string, name: string, prefix: string): boolean {
+  return folder === name || (isInbox(folder) && isInbox(name)) || (prefix !== '' && folder === prefix + name)
 }
 
-function source(glob: string, prefix: string): string {
-  const body = escaped(glob).replaceAll('\\*', '.*').replaceAll('\\?', '.')
-  const anyCase = body.replace(/^inbox(?=[^A-Za-z0-9]|$)/i, '[Ii][Nn][Bb][Oo][Xx]')
-  return optionalPrefix(glob, prefix) + anyCase
-}
-
-/** INBOX itself never has the prefix, and a name that already begins with it is complete. */
-function optionalPrefix(name: string, prefix: string): string {
-  return prefix === '' || /^inbox$/i.test(name) || name.startsWith(prefix) ? '' : `(?:${escaped(prefix)})?`
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+function isInbox(name: string): boolean {
+  return name.toUpperCase() === 'INBOX'
 }
 
 function hasWildcard(glob: string): boolean {

@@ -127,9 +127,17 @@ export interface MailboxSession {
    */
   fetch(listing: Listing, ids: readonly ServerId[], options: FetchOptions): AsyncIterable<Fetched>
   /** Of `ids` those still on the server without the acknowledgement's effect (IMAP SEARCH; POP3: all that are listed). */
-  outstanding(listing: Listing, ids: readonly ServerId[], action: Acknowledgement): Promise<readonly ServerId[]>
+  outstanding(
+    listing: Listing,
+    ids: readonly ServerId[],
+    action: Acknowledgement,
+  ): Promise<readonly ServerId[]>
   /** Tells the server that we are done with these. May have to be said again if the session dies. */
-  acknowledge(listing: Listing, ids: readonly ServerId[], action: Acknowledgement): Promise<AcknowledgementEffect>
+  acknowledge(
+    listing: Listing,
+    ids: readonly ServerId[],
+    action: Acknowledgement,
+  ): Promise<AcknowledgementEffect>
   /** Signs out. POP3: QUIT, which applies deletions; rejects when the server does not say +OK. Closing twice is harmless. */
   close(): Promise<void>
   /** Drops the connection at once, without signing out. Never throws. */

@@ -174,6 +174,18 @@ describe('IMAP connections', () => {
     })
   })
 
+  test('a command that took too long costs the connection, so that nothing can wait for it again', async () => {
+    const impatient = imapOpener({ ...IMAP, commandMs: 300 })
+    const server = await script({ answers: [[/^EXAMINE/, () => {}]] })
+
+    const session = await impatient(accessTo(server))
+    await assert.rejects(session.list('INBOX'), { code: 'TIMED_OUT', scope: 'session' })
+    await assert.rejects(session.list('INBOX'), { code: 'TIMED_OUT', scope: 'session' })
+    while (server.connections() > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.equal(server.commands.filter((line) => line.startsWith('EXAMINE')).length, 1)
+    await session.close()
+  })
+
   test('a server that drips octets does not hold a drain, though it is never silent', async () => {
     const server = await script({
       exists: 1,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { IMAP } from '../../shared/limits.ts'
 import { imapOpener, openImap } from '../../shared/mailbox/imap.ts'
+import { openSpool } from '../../shared/octets.ts'
 import { accessTo, collect, withSession } from '../support/imap-session.ts'
 import { fetchRow, type ScriptedImap, startScriptedImap, uidsAsked } from '../support/scripted-imap.ts'
 
@@ -118,6 +119,30 @@ describe('IMAP, servers that answer oddly', () => {
         await assert.rejects(session.list('INBOX'), { code: 'EPOCH_UNUSABLE', scope: 'mailbox' })
       })
     }
+  })
+
+  test('folders below INBOX. may be named without the prefix, and shared ones never get it', async () => {
+    const folders = ['INBOX', 'INBOX.Done', 'INBOX.Clients', 'Public.News']
+    const server = await start({
+      exists: 1,
+      capabilities: 'IMAP4rev1 NAMESPACE UIDPLUS MOVE',
+      answers: [
+        [/^NAMESPACE/, '* NAMESPACE (("INBOX." ".")) NIL (("Public." "."))\r\n{tag} OK done\r\n'],
+        [
+          /^LIST/,
+          `${folders.map((name) => `* LIST () "." ${name}\r\n`).join('')}* LIST (\\Noselect) "." Public\r\n* LIST (\\NonExistent) "." INBOX.Old\r\n{tag} OK done\r\n`,
+        ],
+      ],
+    })
+
+    await withSession(openImap, accessTo(server, { folders: ['Done', 'Cl*', 'Pub*'] }), async (session) => {
+      assert.deepEqual([...(await session.folders())].sort(), ['INBOX.Clients', 'INBOX.Done', 'Public.News'])
+      await session.list('Public.News')
+      const listing = await session.list('INBOX')
+      await session.acknowledge(listing, listing.ids, { kind: 'move', folder: 'Done' })
+    })
+    assert.ok(server.commands.includes('EXAMINE Public.News'))
+    assert.ok(server.commands.includes('UID MOVE 1 INBOX.Done'))
   })
 
   describe('FETCH', () => {
@@ -264,6 +289,17 @@ describe('IMAP, servers that answer oddly', () => {
       })
       const bodies = server.commands.filter((line) => line.includes('BODY')).flatMap(uidsAsked)
       assert.equal(bodies.length, 60)
+    })
+
+    test('a message that turns out larger than announced, and than the limit, is too large', async () => {
+      const answer = ({ line, say }: { line: string; say(text: string): void }) =>
+        say(`${rows(line, 'hello', 4)}{tag} OK done\r\n`)
+      const server = await start({ exists: 1, answers: [[/^UID FETCH/, answer]] })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const [message] = await collect(session, await session.list('INBOX'), { maxOctets: 4 })
+        assert.equal(message?.error?.code, 'MESSAGE_TOO_LARGE')
+      })
     })
 
     test('one message that the server refuses is found among others and fails alone', async () => {
@@ -443,6 +479,42 @@ describe('IMAP, servers that answer oddly', () => {
       await withSession(imapOpener(small), accessTo(server), async (session) => {
         const [message] = await collect(session, await session.list('INBOX'))
         assert.equal(message?.octets?.length, body.length)
+      })
+      assert.equal(server.commands.filter((line) => line.includes('BODY')).length, 1)
+    })
+
+    test('a connection that breaks within a large message names it and ends the session', async () => {
+      const server = await start({
+        exists: 1,
+        answers: [
+          [/^UID FETCH .*<1400/, ({ close }) => close()],
+          [
+            /^UID FETCH/,
+            ({ line, say }) => {
+              const source = line.includes('BODY') ? { source: cut(windowOf(line)) } : {}
+              say(`${fetchRow(1, { size: body.length, ...source })}{tag} OK done\r\n`)
+            },
+          ],
+        ],
+      })
+
+      await withSession(imapOpener(small), accessTo(server), async (session) => {
+        const listing = await session.list('INBOX')
+        const failures: unknown[] = []
+        const spool = openSpool()
+        await assert.rejects(
+          (async () => {
+            for await (const m of session.fetch(listing, listing.ids, {
+              maxOctets: 10_000,
+              spool,
+              keepGoing: () => true,
+            }))
+              failures.push(m.octets === undefined && m.error.code)
+          })(),
+          { code: 'CONNECTION_LOST' },
+        )
+        assert.deepEqual(failures, ['MESSAGE_UNFETCHABLE'])
+        await spool.close()
       })
     })
 

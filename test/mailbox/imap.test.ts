@@ -63,6 +63,21 @@ describe('IMAP, against a server in process', () => {
     assert.equal(fetches.length, 1 + 3)
   })
 
+  test('asks for sizes once for many segments of a listing', async () => {
+    const server = await start({ messages: Array.from({ length: 6 }, (_, index) => mail(index)) })
+
+    await withSession(openImap, accessTo(server), async (session) => {
+      const listing = await session.list('INBOX')
+      for (const at of [0, 2, 4])
+        await collect(session, { ...listing, ids: listing.ids.slice(at, at + 2) }, { of: listing })
+    })
+    const fetches = server.received.flatMap((line) => / UID FETCH (.*)/.exec(line)?.[1] ?? [])
+    assert.deepEqual(
+      fetches.map((fetch) => fetch.split(' ')[0]),
+      ['1:6', '1:2', '3:4', '5:6'],
+    )
+  })
+
   test('keeps each FETCH within the budget of octets', async () => {
     const server = await start({
       messages: Array.from({ length: 6 }, (_, index) => ({ raw: `S: ${index}\r\n\r\n${'x'.repeat(990)}` })),
@@ -332,6 +347,10 @@ describe('IMAP, against a server in process', () => {
           'marked-deleted',
         )
         assert.deepEqual(await session.outstanding(listing, listing.ids, { kind: 'delete' }), [])
+        assert.deepEqual(
+          await session.outstanding(listing, listing.ids, { kind: 'move', folder: 'Done' }),
+          [],
+        )
         await session.list('Done')
       })
       assert.ok(!server.received.some((line) => /EXPUNGE|CLOSE/i.test(line)))
@@ -340,6 +359,17 @@ describe('IMAP, against a server in process', () => {
         [1, 2, 3],
       )
       assert.equal(server.messages('Done').length, 1)
+    })
+
+    test('nothing by an older listing of a folder that was made anew and listed again', async () => {
+      const server = await start({ messages: [mail(1)] })
+
+      await withSession(openImap, accessTo(server), async (session) => {
+        const old = await session.list('INBOX')
+        server.setUidValidity('INBOX', 2)
+        await session.list('INBOX')
+        await assert.rejects(collect(session, old), { code: 'EPOCH_CHANGED' })
+      })
     })
 
     test('nothing in a folder that was made anew since it was listed', async () => {

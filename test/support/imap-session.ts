@@ -42,16 +42,20 @@ export async function withSession(
   }
 }
 
-/** Fetches all of a listing; the octets are discarded unless `keep`. */
+/** Fetches the ids of a listing, or of `of`; the octets are discarded unless `keep`. */
 export async function collect(
   session: MailboxSession,
   listing: Listing,
-  { keep = false, ...changes }: Partial<FetchOptions> & { readonly keep?: boolean } = {},
+  {
+    keep = false,
+    of = listing,
+    ...changes
+  }: Partial<FetchOptions> & { readonly keep?: boolean; readonly of?: Listing } = {},
 ): Promise<(Fetched & { readonly error?: Extract<Fetched, { octets: undefined }>['error'] })[]> {
   const spool = openSpool()
   const options = { maxOctets: 100 * 1024 * 1024, spool, keepGoing: () => true, ...changes }
   const messages: Fetched[] = []
-  for await (const message of session.fetch(listing, listing.ids, options)) {
+  for await (const message of session.fetch(of, listing.ids, options)) {
     messages.push(message)
     if (!keep) await message.octets?.discard()
   }

@@ -30,6 +30,8 @@ export interface ScriptedImap {
   readonly port: number
   /** Commands without their tags, as they came. */
   readonly commands: readonly string[]
+  /** Connections that are open now. */
+  connections(): number
   close(): Promise<void>
 }
 
@@ -90,6 +92,7 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
   return {
     port: (server.address() as AddressInfo).port,
     commands,
+    connections: () => sockets.size,
     async close() {
       for (const socket of sockets) socket.destroy()
       server.close()
