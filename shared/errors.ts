@@ -15,49 +15,113 @@ const MEANING = {
     scope: 'message',
     remedy: 'Raise limits.messageOctets of the mailbox; the message is fetched by the next drain then.',
   },
-  MESSAGE_GONE: { scope: 'message', remedy: 'Nothing: somebody else removed it from the server before it was fetched.' },
+  MESSAGE_GONE: {
+    scope: 'message',
+    remedy: 'Nothing: somebody else removed it from the server before it was fetched.',
+  },
   MESSAGE_UNFETCHABLE: {
     scope: 'message',
     remedy: 'It is tried again by the next drains, then quarantined. Look at the message on the server.',
   },
-  CONNECTION_FAILED: { scope: 'session', remedy: 'Check host and port, DNS, and that the network lets the connection through.' },
+  CONNECTION_FAILED: {
+    scope: 'session',
+    remedy: 'Check host and port, DNS, and that the network lets the connection through.',
+  },
   CONNECTION_LOST: { scope: 'session', remedy: 'Nothing was lost; drain again.' },
-  TIMED_OUT: { scope: 'session', remedy: 'Nothing was lost; drain again. If it repeats, the server or the network is slow.' },
-  THROTTLED: { scope: 'session', remedy: 'The provider asks for a pause: drain less often or set limits.octetsPerDay.' },
-  SERVER_UNAVAILABLE: { scope: 'session', remedy: 'The server says that it cannot serve the mailbox now; drain again later.' },
-  MAILDROP_LOCKED: { scope: 'session', remedy: 'Another POP3 session holds the maildrop; drain again when it has ended.' },
-  EPOCH_CHANGED: { scope: 'session', remedy: 'The folder was made anew during the drain; nothing was lost, drain again.' },
+  TIMED_OUT: {
+    scope: 'session',
+    remedy: 'Nothing was lost; drain again. If it repeats, the server or the network is slow.',
+  },
+  THROTTLED: {
+    scope: 'session',
+    remedy: 'The provider asks for a pause: drain less often or set limits.octetsPerDay.',
+  },
+  SERVER_UNAVAILABLE: {
+    scope: 'session',
+    remedy: 'The server says that it cannot serve the mailbox now; drain again later.',
+  },
+  MAILDROP_LOCKED: {
+    scope: 'session',
+    remedy: 'Another POP3 session holds the maildrop; drain again when it has ended.',
+  },
+  EPOCH_CHANGED: {
+    scope: 'session',
+    remedy: 'The folder was made anew during the drain; nothing was lost, drain again.',
+  },
   PROTOCOL_VIOLATION: {
     scope: 'session',
-    remedy: 'The server does not speak the protocol as its standard says: check protocol, port and tls, then ask its operator.',
+    remedy:
+      'The server does not speak the protocol as its standard says: check protocol, port and tls, then ask its operator.',
   },
-  SPOOL_FAILED: { scope: 'session', remedy: 'Free space in the folder for temporary files (TMPDIR), then drain again.' },
-  LEDGER_RACE_LOST: { scope: 'session', remedy: 'Nothing: another drain of this mailbox is at work and has won.' },
-  ARCHIVE_UNAVAILABLE: { scope: 'session', remedy: 'Nothing was acknowledged; drain again when the archive answers.' },
-  QUEUE_UNAVAILABLE: { scope: 'session', remedy: 'What was not announced is pending in the ledger and announced by the next drain.' },
-  AUTHENTICATION_FAILED: { scope: 'mailbox', remedy: 'Check user and credential; many providers want an app password or OAuth.' },
+  SPOOL_FAILED: {
+    scope: 'session',
+    remedy: 'Free space in the folder for temporary files (TMPDIR), then drain again.',
+  },
+  LEDGER_RACE_LOST: {
+    scope: 'session',
+    remedy: 'Nothing: another drain of this mailbox is at work and has won.',
+  },
+  ARCHIVE_UNAVAILABLE: {
+    scope: 'session',
+    remedy: 'Nothing was acknowledged; drain again when the archive answers.',
+  },
+  QUEUE_UNAVAILABLE: {
+    scope: 'session',
+    remedy: 'What was not announced is pending in the ledger and announced by the next drain.',
+  },
+  AUTHENTICATION_FAILED: {
+    scope: 'mailbox',
+    remedy: 'Check user and credential; many providers want an app password or OAuth.',
+  },
   CREDENTIAL_MISSING: { scope: 'mailbox', remedy: 'Put the secret where `credential` points to.' },
   CERTIFICATE_REJECTED: {
     scope: 'mailbox',
-    remedy: 'Check host against the certificate; name a private CA with `ca`. Verification cannot be switched off.',
+    remedy:
+      'Check host against the certificate; name a private CA with `ca`. Verification cannot be switched off.',
   },
-  TLS_UNAVAILABLE: { scope: 'mailbox', remedy: 'The server offers no TLS here: use tls: implicit with its TLS port.' },
-  FOLDER_MISSING: { scope: 'mailbox', remedy: 'Check `folders` and the target of afterArchive; `mailsluice check` lists what is there.' },
+  TLS_UNAVAILABLE: {
+    scope: 'mailbox',
+    remedy: 'The server offers no TLS here: use tls: implicit with its TLS port.',
+  },
+  FOLDER_MISSING: {
+    scope: 'mailbox',
+    remedy: 'Check `folders` and the target of afterArchive; `mailsluice check` lists what is there.',
+  },
   ACKNOWLEDGEMENT_REFUSED: {
     scope: 'mailbox',
-    remedy: 'The server does not allow this afterArchive in this folder: give the account the right, or choose another.',
+    remedy:
+      'The server does not allow this afterArchive in this folder: give the account the right, or choose another.',
   },
-  EPOCH_UNUSABLE: { scope: 'mailbox', remedy: 'The folder has no UIDVALIDITY, so its ids cannot be trusted; use POP3 if the server has it.' },
+  EPOCH_UNUSABLE: {
+    scope: 'mailbox',
+    remedy: 'The folder has no UIDVALIDITY, so its ids cannot be trusted; use POP3 if the server has it.',
+  },
   ARCHIVE_MISCONFIGURED: {
     scope: 'mailbox',
-    remedy: 'The archive bucket needs versioning and Object Lock; create it with the stack in infra/ or enable both.',
+    remedy:
+      'The archive bucket needs versioning and Object Lock; create it with the stack in infra/ or enable both.',
   },
-  ARCHIVE_MISSING: { scope: 'mailbox', remedy: 'Create the archive bucket, or correct archive.bucket and the region.' },
-  ARCHIVE_DENIED: { scope: 'mailbox', remedy: 'Allow the role s3:PutObject on raw/* and ledger/*, and the reads in docs/specifications.md.' },
-  ARCHIVE_CONFLICT: { scope: 'mailbox', remedy: 'An object in the archive is not what its key says: run `mailsluice ledger verify`.' },
-  LEDGER_CORRUPT: { scope: 'mailbox', remedy: 'The ledger does not verify: run `mailsluice ledger verify` and keep everything as it is.' },
+  ARCHIVE_MISSING: {
+    scope: 'mailbox',
+    remedy: 'Create the archive bucket, or correct archive.bucket and the region.',
+  },
+  ARCHIVE_DENIED: {
+    scope: 'mailbox',
+    remedy: 'Allow the role s3:PutObject on raw/* and ledger/*, and the reads in docs/specifications.md.',
+  },
+  ARCHIVE_CONFLICT: {
+    scope: 'mailbox',
+    remedy: 'An object in the archive is not what its key says: run `mailsluice ledger verify`.',
+  },
+  LEDGER_CORRUPT: {
+    scope: 'mailbox',
+    remedy: 'The ledger does not verify: run `mailsluice ledger verify` and keep everything as it is.',
+  },
   QUEUE_MISSING: { scope: 'mailbox', remedy: 'Create the queue, or correct its name under `queues`.' },
-  QUEUE_DENIED: { scope: 'mailbox', remedy: 'Allow the role sqs:SendMessage and sqs:GetQueueUrl on the queue.' },
+  QUEUE_DENIED: {
+    scope: 'mailbox',
+    remedy: 'Allow the role sqs:SendMessage and sqs:GetQueueUrl on the queue.',
+  },
 } as const satisfies Record<string, Meaning>
 
 export type ErrorCode = keyof typeof MEANING
@@ -89,7 +153,9 @@ export class ConfigurationError extends Error {
   readonly problems: readonly string[]
 
   constructor(source: string, problems: readonly string[]) {
-    super(`${source}: ${problems.length === 1 ? '1 mistake' : `${problems.length} mistakes`}\n${problems.map((p) => `  ${p}`).join('\n')}`)
+    super(
+      `${source}: ${problems.length === 1 ? '1 mistake' : `${problems.length} mistakes`}\n${problems.map((p) => `  ${p}`).join('\n')}`,
+    )
     this.problems = problems
   }
 }

@@ -64,7 +64,9 @@ export function openSpool(parent: string = tmpdir()): Spool {
       }
       for (const part of parts) hash.update(part)
       folder ??= mkdtemp(join(parent, 'mailsluice-')).catch((cause) => {
-        throw new IngestError('SPOOL_FAILED', `cannot make a spool folder in ${parent}: ${reason(cause)}`, { cause })
+        throw new IngestError('SPOOL_FAILED', `cannot make a spool folder in ${parent}: ${reason(cause)}`, {
+          cause,
+        })
       })
       const path = join(await folder, `${next++}.eml`)
       let failure: unknown
@@ -89,7 +91,9 @@ export function openSpool(parent: string = tmpdir()): Spool {
         await rm(path, { force: true })
         if (failure !== undefined) throw failure
         await iterator.return?.()
-        throw new IngestError('SPOOL_FAILED', `cannot write a message to ${path}: ${reason(cause)}`, { cause })
+        throw new IngestError('SPOOL_FAILED', `cannot write a message to ${path}: ${reason(cause)}`, {
+          cause,
+        })
       }
       return {
         length,

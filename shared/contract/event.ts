@@ -5,21 +5,31 @@ import type { MailboxId, Sha256 } from './ids.ts'
 // Additions are optional fields; anything else is a version 2 beside it.
 
 /** Where octets of lists were cut to keep the event small. */
-const truncated = z.boolean().describe('True when something was cut to bound the size of the event; the raw message has it all.')
+const truncated = z
+  .boolean()
+  .describe('True when something was cut to bound the size of the event; the raw message has it all.')
 
 export const addressSchema = z.object({
   name: z.string().optional().describe('Display name, decoded.'),
-  address: z.string().optional().describe('Address (RFC 5322 addr-spec) as written; absent for an empty group.'),
+  address: z
+    .string()
+    .optional()
+    .describe('Address (RFC 5322 addr-spec) as written; absent for an empty group.'),
   group: z.string().optional().describe('Name of the group that the address stands in.'),
   invalid: z.boolean().optional().describe('True when it does not follow RFC 5322; kept as it was written.'),
 })
 
 export const attachmentSchema = z.object({
-  name: z.string().optional().describe('File name as declared, decoded, without path; not safe to use as a path unseen.'),
+  name: z
+    .string()
+    .optional()
+    .describe('File name as declared, decoded, without path; not safe to use as a path unseen.'),
   contentType: z.string().describe('Declared media type, lower case.'),
   octets: z.number().int().nonnegative().describe('Octets after transfer decoding.'),
   sha256: z.string().describe('SHA-256 of the decoded octets.'),
-  disposition: z.enum(['attachment', 'inline']).describe('`inline` also for parts without Content-Disposition.'),
+  disposition: z
+    .enum(['attachment', 'inline'])
+    .describe('`inline` also for parts without Content-Disposition.'),
   contentId: z.string().optional().describe('Content-ID without angle brackets.'),
   partPath: z.string().describe('Position in the MIME tree as in IMAP: 1, 2.1 …'),
 })
@@ -62,7 +72,10 @@ export const mailboxSchema = z.object({
 })
 
 export const messageSchema = z.object({
-  messageId: z.string().optional().describe("The sender's Message-ID without angle brackets; not an identity."),
+  messageId: z
+    .string()
+    .optional()
+    .describe("The sender's Message-ID without angle brackets; not an identity."),
   inReplyTo: z.array(z.string()),
   references: z.array(z.string()),
   threadKey: z.string().optional().describe('First of References, else In-Reply-To, else Message-ID.'),
@@ -75,7 +88,9 @@ export const messageSchema = z.object({
   bcc: z.array(addressSchema),
   deliveredTo: z.array(z.string()).describe('Delivered-To, X-Original-To and Envelope-To, as written.'),
   subject: z.string().optional(),
-  headers: z.record(z.string(), z.array(z.string())).describe('A chosen few fields by lower-case name, unfolded and decoded.'),
+  headers: z
+    .record(z.string(), z.array(z.string()))
+    .describe('A chosen few fields by lower-case name, unfolded and decoded.'),
   truncated,
 })
 
@@ -88,7 +103,9 @@ export const textSchema = z.object({
 export const parseSchema = z.object({
   status: z.enum(['parsed', 'partial', 'failed']),
   code: z.string().optional().describe('Why it is not `parsed`.'),
-  version: z.string().describe('Version of the parser: the same octets parse the same way under the same version.'),
+  version: z
+    .string()
+    .describe('Version of the parser: the same octets parse the same way under the same version.'),
 })
 
 export const archivedDataSchema = z.object({
@@ -99,7 +116,9 @@ export const archivedDataSchema = z.object({
   attachments: z.array(attachmentSchema),
   attachmentsTruncated: z.boolean().optional(),
   class: z.enum(MESSAGE_CLASSES),
-  authentication: z.array(z.string()).describe('Authentication-Results fields as received, topmost first; trust only your own server.'),
+  authentication: z
+    .array(z.string())
+    .describe('Authentication-Results fields as received, topmost first; trust only your own server.'),
   parse: parseSchema,
 })
 
@@ -114,7 +133,9 @@ export const quarantinedDataSchema = z.object({
 export const resetDataSchema = z.object({
   mailbox: z.object({ id: z.string(), protocol: z.enum(['imap', 'pop3']), folder: z.string() }),
   from: z.string().describe('UIDVALIDITY that the ledger knew.'),
-  to: z.string().describe('UIDVALIDITY of the server now. Messages that were archived before are not announced again.'),
+  to: z
+    .string()
+    .describe('UIDVALIDITY of the server now. Messages that were archived before are not announced again.'),
 })
 
 function cloudEvent<Type extends string, Data extends z.ZodType>(type: Type, data: Data) {
