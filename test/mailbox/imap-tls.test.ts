@@ -8,8 +8,8 @@ import { accessTo, collect, mail, withSession } from '../support/imap-session.ts
 
 const DAY_MS = 86_400_000
 
-describe('IMAP over TLS', async () => {
-  const authority = await makeAuthority()
+describe('IMAP over TLS', () => {
+  const authority = makeAuthority()
   const servers: ImapServer[] = []
   after(() => Promise.all(servers.map((server) => server.close())))
 
@@ -18,7 +18,7 @@ describe('IMAP over TLS', async () => {
       async function start(
         certificate: Parameters<typeof authority.issue>[0],
       ): Promise<ImapServer & { readonly certPem: string }> {
-        const issued = await authority.issue(certificate)
+        const issued = authority.issue(certificate)
         const server = await startImapServer({ messages: [mail(1)], tls: { mode, ...issued } })
         servers.push(server)
         return { ...server, certPem: issued.certPem }
@@ -50,7 +50,7 @@ describe('IMAP over TLS', async () => {
 
       test('a certificate of an unknown authority is rejected', async () => {
         await rejected(await start({ names: ['localhost'] }), undefined, /certificate/)
-        await rejected(await start({ names: ['localhost'] }), (await makeAuthority()).caPem, /certificate/)
+        await rejected(await start({ names: ['localhost'] }), makeAuthority().caPem, /certificate/)
       })
 
       test('an expired certificate is rejected', async () => {
