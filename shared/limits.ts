@@ -24,6 +24,8 @@ export const DRAIN = {
   closingMs: 10 * SECOND,
   /** Announcements of earlier drains that are tried again in one go, before anything new is fetched. */
   pendingPerDrain: 1_000,
+  /** Messages waiting for their announcement at which fetching stops: the fold keeps them in memory, and the queue has to come back first. */
+  pendingMost: 2_000,
 } as const
 
 /** Defaults of `limits` in the configuration. */
@@ -152,6 +154,16 @@ export const ARCHIVE = {
   sockets: 64,
   /** Files: what a killed process left behind is removed after this; no put takes as long. */
   incomingMs: 24 * 60 * MINUTE,
+} as const
+
+/** The ledger. */
+export const LEDGER = {
+  /** 500 entries of about 1 KB, and a filtered set of a huge mailbox; more than this is not ours. */
+  segmentOctets: 64 * MIB,
+  /** Segments read at once when a ledger is folded: hides 50 ms of latency behind 300 segments a second. */
+  segmentsReadAhead: 16,
+  /** Segments whose digests are kept while duplicates are told: 64 bytes for each of 500 messages, twice that in memory. */
+  segmentsRemembered: 64,
 } as const
 
 /** The Lambdas. */

@@ -7,6 +7,17 @@ import type { Octets, Spool } from '../octets.ts'
 /** A server's id of a message within a folder and an epoch: a number for IMAP (UID), a string for POP3 (UIDL). */
 export type ServerId = Uid | Uidl
 
+/** Begins an id that means nothing after its session: see `isSessionId`. */
+export const SESSION_ID_PREFIX = 'session-'
+
+/**
+ * Whether the server gave the message no id that could be recognised later (a maildrop without UIDL and TOP, or with ambiguous ones).
+ * It is fetched by every drain, and known by its octets.
+ */
+export function isSessionId(id: ServerId): boolean {
+  return typeof id === 'string' && id.startsWith(SESSION_ID_PREFIX)
+}
+
 /** What is done on the server with a message that is archived, announced and recorded. */
 export type Acknowledgement =
   | { readonly kind: 'seen' }

@@ -1,0 +1,214 @@
+import { archivedEvent, encodeEvent } from '../announcement.ts'
+import type { Archive, ObjectFacts } from '../archive/archive.ts'
+import type { Config, MailboxConfig } from '../contract/config.ts'
+import type { Address, MailboxData } from '../contract/event.ts'
+import type { DrainId, Epoch, Sha256 } from '../contract/ids.ts'
+import { rawKey } from '../contract/object-key.ts'
+import { IngestError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { MessageEntry } from '../ledger/segment.ts'
+import type { ParsedMessage } from '../mail/parsed-message.ts'
+import { isSessionId, type ServerId, type ServerMetadata } from '../mailbox/mailbox.ts'
+import type { Octets } from '../octets.ts'
+import type { Parser } from '../parser/parser.ts'
+import type { Announcer } from '../queue/announcer.ts'
+import type { OutgoingEvent } from '../queue/queue.ts'
+import { routeOf } from '../routing.ts'
+import type { Outcome } from './segment-writer.ts'
+
+// The path of one message: archive, parse, announce. What comes of it is an entry for the segment.
+
+export interface MessageContext {
+  readonly mailbox: MailboxConfig
+  readonly routes: Config['routes']
+  readonly drain: DrainId
+  readonly ledger: Ledger
+  readonly archive: Archive
+  readonly parser: Parser
+  readonly announcer: Announcer
+  readonly now: () => Date
+  /** Told of an error of the queues: the message is pending then, and the drain ends. */
+  readonly queueFailed: (error: IngestError) => void
+}
+
+export interface FetchedMessage {
+  readonly folder: string
+  readonly epoch: Epoch
+  readonly id: ServerId
+  readonly octets: Octets
+  readonly metadata: ServerMetadata
+  readonly announcedOctets: number | undefined
+}
+
+export interface Stored {
+  readonly versionId?: string | undefined
+  readonly retainUntil?: string | undefined
+}
+
+/**
+ * Archives the message for segment `seq`; announces it unless its octets are known. Rejects with ARCHIVE_… and SPOOL_FAILED.
+ * Repeating it announces again at most under the same event id.
+ */
+export async function ingest(
+  message: FetchedMessage,
+  seq: number,
+  context: MessageContext,
+): Promise<Outcome> {
+  const { mailbox, archive, drain } = context
+  const { octets } = message
+  const put = await archive.put(rawKey(mailbox.id, octets.sha256), octets, {
+    contentType: 'message/rfc822',
+    writtenFor: { seq, drain },
+    retention: mailbox.retention,
+  })
+  if (put.outcome === 'created')
+    return { entry: await announce(message, put, undefined, context), record: true }
+  const { facts } = put
+  assertSameOctets(facts, octets)
+  const home = facts.writtenFor?.seq ?? 0
+  if (await isRecorded(octets.sha256, home, context.ledger)) return duplicateOf(message, facts)
+  // Archived by a drain that died or lost a race before it could record it: whether it was announced is uncertain.
+  return { entry: await announce(message, facts, home === seq ? undefined : home, context), record: true }
+}
+
+/** The entry for octets that are archived and recorded already. */
+export function duplicateOf(message: FetchedMessage, stored?: Stored): Outcome {
+  return { entry: entryOf(message, 'duplicate', stored), record: !isSessionId(message.id) }
+}
+
+/** What the server knows of a message, for its event. */
+export function mailboxData(
+  mailbox: MailboxConfig,
+  { folder, epoch, id }: Pick<FetchedMessage, 'folder' | 'epoch' | 'id'>,
+  metadata: ServerMetadata = {},
+): MailboxData {
+  const ids =
+    typeof id === 'number'
+      ? { uid: id, uidValidity: epoch }
+      : epoch === 'uidl' && !isSessionId(id)
+        ? { uidl: id }
+        : {}
+  return { id: mailbox.id, protocol: mailbox.protocol, folder, ...ids, ...recorded(metadata) }
+}
+
+async function isRecorded(digest: Sha256, home: number, ledger: Ledger): Promise<boolean> {
+  return ledger.fold.strayOf(digest) !== undefined || (await ledger.names(home, digest))
+}
+
+async function announce(
+  message: FetchedMessage,
+  stored: Stored,
+  writtenFor: number | undefined,
+  context: MessageContext,
+): Promise<MessageEntry> {
+  const { queue, refused, parsed } = await announceArchived(message, stored, context)
+  return {
+    ...entryOf(message, refused === undefined ? 'announced' : 'pending', stored),
+    queue,
+    ...present({ refused, writtenFor }),
+    ...catalogue(parsed),
+  }
+}
+
+/** Parses an archived message and sends its event. `refused`: why the queue did not take it. */
+export async function announceArchived(
+  message: FetchedMessage,
+  stored: Stored,
+  context: MessageContext,
+): Promise<{ readonly queue: string; readonly refused: string | undefined; readonly parsed: ParsedMessage }> {
+  const { mailbox, routes, parser, archive, now } = context
+  const { octets } = message
+  const parsed = await parser.parse(octets)
+  const key = rawKey(mailbox.id, octets.sha256)
+  const event = archivedEvent({
+    mailbox: mailbox.id,
+    time: now(),
+    raw: {
+      uri: archive.uri(key),
+      key,
+      sha256: octets.sha256,
+      octets: octets.length,
+      ...present({ bucket: archive.bucket, versionId: stored.versionId, retainUntil: stored.retainUntil }),
+    },
+    server: mailboxData(mailbox, message, message.metadata),
+    parsed,
+  })
+  const queue = routeOf({ routes }, { mailbox: mailbox.id, parsed })
+  const outgoing = { id: event.id, group: mailbox.id, body: encodeEvent(event) }
+  return { queue, refused: await send(queue, outgoing, context), parsed }
+}
+
+/** Undefined when the queue has it, else why not. */
+export async function send(
+  queue: string,
+  event: OutgoingEvent,
+  { announcer, queueFailed }: Pick<MessageContext, 'announcer' | 'queueFailed'>,
+): Promise<string | undefined> {
+  try {
+    const result = await announcer.announce(queue, event)
+    return result.sent ? undefined : result.refused
+  } catch (error) {
+    if (!(error instanceof IngestError)) throw error
+    queueFailed(error)
+    return error.code
+  }
+}
+
+function assertSameOctets(facts: ObjectFacts, octets: Octets): void {
+  if (facts.octets === octets.length && (facts.sha256 ?? octets.sha256) === octets.sha256) return
+  throw new IngestError(
+    'ARCHIVE_CONFLICT',
+    `${facts.key}: the archive has ${facts.octets} octets with SHA-256 ${facts.sha256 ?? 'unknown'} there, and the message has ${octets.length}`,
+  )
+}
+
+function entryOf(message: FetchedMessage, outcome: MessageEntry['outcome'], stored?: Stored): MessageEntry {
+  const { folder, epoch, id, octets, metadata, announcedOctets } = message
+  return {
+    type: 'message',
+    folder,
+    epoch,
+    id,
+    outcome,
+    sha256: octets.sha256,
+    octets: octets.length,
+    ...present({
+      versionId: stored?.versionId,
+      retainUntil: stored?.retainUntil,
+      announcedOctets,
+    }),
+    ...recorded(metadata),
+  }
+}
+
+function recorded({ flags, gmailLabels, ...single }: ServerMetadata) {
+  return present({ ...single, flags: flags && [...flags], gmailLabels: gmailLabels && [...gmailLabels] })
+}
+
+/** What makes the ledger a catalogue: enough to find a message again without opening it. */
+function catalogue({ message, class: messageClass, parse }: ParsedMessage): Partial<MessageEntry> {
+  return {
+    class: messageClass,
+    parse: parse.code ? `${parse.status}: ${parse.code}` : parse.status,
+    ...present({
+      messageId: message.messageId,
+      from: addresses(message.from),
+      subject: message.subject,
+      date: message.date,
+    }),
+  }
+}
+
+function addresses(list: readonly Address[]): string | undefined {
+  const written = list.flatMap(({ address }) => address ?? [])
+  return written.length > 0 ? written.join(', ') : undefined
+}
+
+type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> }
+
+/** Without the properties that are undefined. */
+function present<T extends object>(value: T): Partial<Present<T>> {
+  return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined)) as Partial<
+    Present<T>
+  >
+}

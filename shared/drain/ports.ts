@@ -1,0 +1,41 @@
+import type { Archive } from '../archive/archive.ts'
+import type { Config, MailboxConfig } from '../contract/config.ts'
+import type { DrainId } from '../contract/ids.ts'
+import type { Deadline } from '../deadline.ts'
+import type { MailboxSession } from '../mailbox/mailbox.ts'
+import type { Spool } from '../octets.ts'
+import type { Parser } from '../parser/parser.ts'
+import type { EventQueues } from '../queue/queue.ts'
+import type { StateStore } from '../state/state.ts'
+import type { DrainProgress } from './report.ts'
+
+/** What a drain needs of the world. Whoever opens them closes them; the session alone is opened and closed by the drain. */
+export interface DrainPorts {
+  /** Connects and signs in. */
+  openMailbox(): Promise<MailboxSession>
+  readonly archive: Archive
+  /** Undefined: no snapshot is kept, and every drain folds the whole ledger. */
+  readonly state: StateStore | undefined
+  readonly queues: EventQueues
+  readonly parser: Parser
+  readonly spool: Spool
+}
+
+/** What is drained, and by which rules. */
+export interface DrainSettings {
+  readonly mailbox: MailboxConfig
+  readonly routes: Config['routes']
+}
+
+export interface DrainOptions {
+  readonly deadline: Deadline
+  /** Ends the drain early, as its deadline would. */
+  readonly signal?: AbortSignal | undefined
+  readonly progress?: ((progress: DrainProgress) => void) | undefined
+  /** Fetches and stores nothing, announces nothing, acknowledges nothing. */
+  readonly dryRun?: boolean | undefined
+  /** @default a random one */
+  readonly drain?: DrainId | undefined
+  /** @default the system's clock */
+  readonly now?: (() => Date) | undefined
+}

@@ -1,0 +1,174 @@
+import type { Retention } from '../archive/archive.ts'
+import type { DrainId, Sha256 } from '../contract/ids.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Entry, LedgerServer } from '../ledger/segment.ts'
+import { DRAIN } from '../limits.ts'
+
+/** What a task leaves: an entry, and whether the ledger needs it (a repeat that would be met again by every drain is not written each time). */
+export interface Outcome {
+  readonly entry: Entry
+  readonly record: boolean
+}
+
+interface OpenSegment {
+  readonly seq: number
+  readonly startedAt: Date
+  /** In the order in which the messages were fetched; undefined while its task runs. */
+  readonly outcomes: (Outcome | undefined)[]
+  readonly tasks: Promise<void>[]
+  /** Messages that this segment will name. */
+  readonly digests: Set<Sha256>
+  octetsFetched: number
+}
+
+export interface SegmentWriterOptions {
+  readonly ledger: Ledger
+  readonly drain: DrainId
+  readonly afterArchive: unknown
+  readonly retention: Retention | undefined
+  readonly now: () => Date
+  /** Called with what a segment held once it is committed. */
+  readonly committed: (outcomes: readonly Outcome[], recorded: boolean) => void
+}
+
+/**
+ * Fills segments with what becomes of messages and commits them in order. While one is closed the next is filled; a third
+ * waits. The first failure of a task or commit is kept in `failure`; after it nothing more is begun.
+ */
+export class SegmentWriter {
+  readonly #options: SegmentWriterOptions
+  /** Messages on their way in the open and the closing segment: a second one with the same octets waits for the first. */
+  readonly #underWay = new Map<Sha256, Promise<Outcome>>()
+  #open: OpenSegment | undefined
+  #closing: Promise<void> = Promise.resolve()
+  #closingSegment: OpenSegment | undefined
+  #server: LedgerServer | undefined
+  /** A commit failed: what comes after it in the chain cannot be written. */
+  #broken = false
+  failure: { readonly error: unknown } | undefined
+
+  constructor(options: SegmentWriterOptions) {
+    this.#options = options
+  }
+
+  /** Named in the header of every segment from now on. */
+  servedBy(server: LedgerServer): void {
+    this.#server = server
+  }
+
+  /** Octets fetched on a day (UTC) by all drains, and by this one in segments that are not committed yet. */
+  octetsFetchedOn(day: number): number {
+    const underWay = (this.#open?.octetsFetched ?? 0) + (this.#closingSegment?.octetsFetched ?? 0)
+    return this.#options.ledger.fold.octetsFetchedOn(day) + underWay
+  }
+
+  /** An entry that is complete. */
+  add(entry: Entry): void {
+    this.#segment().outcomes.push({ entry, record: true })
+  }
+
+  /**
+   * Begins with a message; `first` is told the number of the segment that will name it. If the same octets are on their way already,
+   * `repeat` is called instead, with what comes of them.
+   */
+  run(
+    digest: Sha256,
+    octetsFetched: number,
+    first: (seq: number) => Promise<Outcome>,
+    repeat: (first: Promise<Outcome>) => Promise<Outcome>,
+  ): void {
+    const segment = this.#segment()
+    segment.octetsFetched += octetsFetched
+    const earlier = this.#underWay.get(digest)
+    const task = earlier ? repeat(earlier) : first(segment.seq)
+    if (!earlier) {
+      this.#underWay.set(digest, task)
+      segment.digests.add(digest)
+    }
+    const at = segment.outcomes.push(undefined) - 1
+    segment.tasks.push(
+      task.then(
+        (outcome) => {
+          segment.outcomes[at] = outcome
+        },
+        (error: unknown) => this.#fail(error),
+      ),
+    )
+  }
+
+  /** Closes the open segment when it is full or old, which happens beside further work; waits for the one before it. */
+  async cutIfDue(): Promise<void> {
+    const segment = this.#open
+    if (!segment) return
+    const ageMs = this.#options.now().getTime() - segment.startedAt.getTime()
+    if (segment.outcomes.length < DRAIN.segmentMessages && ageMs < DRAIN.segmentMs) return
+    await this.#closing
+    this.#close(segment)
+  }
+
+  /** Waits for all tasks and commits everything, after a failure whatever is complete. Rejects with the first failure. */
+  async flush(): Promise<void> {
+    await this.#closing
+    if (this.#open) this.#close(this.#open)
+    await this.#closing
+    if (this.failure) throw this.failure.error
+  }
+
+  #segment(): OpenSegment {
+    this.#open ??= {
+      // The closing one takes the number before.
+      seq: this.#options.ledger.nextSeq + (this.#closingSegment ? 1 : 0),
+      startedAt: this.#options.now(),
+      outcomes: [],
+      tasks: [],
+      digests: new Set(),
+      octetsFetched: 0,
+    }
+    return this.#open
+  }
+
+  #close(segment: OpenSegment): void {
+    this.#open = undefined
+    this.#closingSegment = segment
+    this.#closing = this.#commit(segment).catch((error: unknown) => this.#fail(error))
+  }
+
+  async #commit(segment: OpenSegment): Promise<void> {
+    const { ledger, drain, afterArchive, retention, now, committed } = this.#options
+    await Promise.all(segment.tasks)
+    if (this.#broken) return
+    const outcomes = segment.outcomes.filter((outcome) => outcome !== undefined)
+    const recorded = outcomes.filter(({ record }) => record).map(({ entry }) => entry)
+    if (recorded.length > 0) {
+      this.#broken = true
+      await ledger.commit(
+        {
+          drain,
+          startedAt: segment.startedAt,
+          closedAt: now(),
+          octetsFetched: segment.octetsFetched,
+          server: this.#server,
+          afterArchive,
+          // The number was foretold; it is another when the segment before turned out to have nothing to record.
+          entries:
+            segment.seq === ledger.nextSeq ? recorded : recorded.map((entry) => strayed(entry, segment.seq)),
+        },
+        retention,
+      )
+      this.#broken = false
+    }
+    for (const digest of segment.digests) this.#underWay.delete(digest)
+    this.#closingSegment = undefined
+    committed(outcomes, recorded.length > 0)
+  }
+
+  #fail(error: unknown): void {
+    this.failure ??= { error }
+  }
+}
+
+function strayed(entry: Entry, seq: number): Entry {
+  if (entry.type !== 'message' || entry.outcome === 'duplicate' || entry.writtenFor !== undefined)
+    return entry
+  return { ...entry, writtenFor: seq }
+}

@@ -1,0 +1,284 @@
+import { createHash } from 'node:crypto'
+import type { Archive, Retention } from '../archive/archive.ts'
+import type { DrainId, MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
+import { ledgerKey, ledgerPrefix, parseLedgerKey, snapshotKey } from '../contract/object-key.ts'
+import { IngestError } from '../errors.ts'
+import { LEDGER } from '../limits.ts'
+import { memoryOctets } from '../octets.ts'
+import type { Revision, StateStore } from '../state/state.ts'
+import { Fold, type FoldJson } from './fold.ts'
+import { decodeSegment, type Entry, encodeSegment, type LedgerServer, type Segment } from './segment.ts'
+
+// The ledger of one mailbox: segments 1, 2, 3 … in the archive, each with the SHA-256 of the one before. The cursor is their fold;
+// a snapshot of it in the state store is believed only when the archive holds the segment that it was taken after.
+
+/** What a drain hands over to be committed; number, chain and mailbox are the ledger's. */
+export interface SegmentDraft {
+  readonly drain: DrainId
+  readonly startedAt: Date
+  readonly closedAt: Date
+  readonly octetsFetched: number
+  readonly server: LedgerServer | undefined
+  readonly afterArchive: unknown
+  readonly entries: readonly Entry[]
+}
+
+/** A segment with the digest that the next one has to name. */
+export interface StoredSegment extends Segment {
+  readonly sha256: Sha256
+}
+
+/**
+ * By folder, what the latest drain that came to its end saw: IMAP's UIDNEXT, and the day (UTC) on which. For the probe; not of the ledger,
+ * kept with the snapshot alone.
+ */
+export type SeenFolders = Readonly<
+  Record<string, { readonly epoch: string; readonly uidNext: number; readonly day: number }>
+>
+
+export interface LedgerStores {
+  readonly archive: Archive
+  /** Undefined: every opening folds the whole ledger. */
+  readonly state: StateStore | undefined
+}
+
+interface Snapshot {
+  readonly v: 1
+  readonly seq: number
+  readonly sha256: Sha256
+  readonly fold: FoldJson
+  readonly seen: SeenFolders
+}
+
+/**
+ * Reads the ledger to its end. Rejects with LEDGER_CORRUPT when a segment is missing, unreadable or breaks the chain, and with
+ * ARCHIVE_… codes. An unusable snapshot is passed over.
+ */
+export async function openLedger(mailbox: MailboxId, stores: LedgerStores): Promise<Ledger> {
+  const { snapshot, revision } = await readSnapshot(mailbox, stores)
+  const fold = snapshot ? Fold.fromJSON(mailbox, snapshot.fold) : new Fold(mailbox)
+  let head = snapshot ? { seq: snapshot.seq, sha256: snapshot.sha256 } : undefined
+  for await (const segment of readSegments(mailbox, stores.archive, head)) {
+    fold.apply(segment)
+    head = { seq: segment.header.seq, sha256: segment.sha256 }
+  }
+  return new Ledger(mailbox, stores, fold, head, snapshot?.seen ?? {}, {
+    revision,
+    seq: snapshot?.seq ?? 0,
+  })
+}
+
+export class Ledger {
+  readonly mailbox: MailboxId
+  readonly fold: Fold
+  readonly seen: SeenFolders
+  readonly #stores: LedgerStores
+  /** Digests that a segment names, by its number; the least recently used first. */
+  readonly #named = new Map<number, ReadonlySet<string>>()
+  readonly #snapshot: { readonly revision: Revision | undefined; readonly seq: number }
+  #head: { readonly seq: number; readonly sha256: Sha256 } | undefined
+
+  constructor(
+    mailbox: MailboxId,
+    stores: LedgerStores,
+    fold: Fold,
+    head: { readonly seq: number; readonly sha256: Sha256 } | undefined,
+    seen: SeenFolders,
+    snapshot: { readonly revision: Revision | undefined; readonly seq: number },
+  ) {
+    this.mailbox = mailbox
+    this.fold = fold
+    this.seen = seen
+    this.#stores = stores
+    this.#head = head
+    this.#snapshot = snapshot
+  }
+
+  /** The number of the segment that is committed next. */
+  get nextSeq(): number {
+    return (this.#head?.seq ?? 0) + 1
+  }
+
+  /**
+   * Writes the next segment: the commit point of everything in it. Rejects with LEDGER_RACE_LOST when another drain was faster,
+   * and then nothing of the draft counts. When the answer to our own write got lost the stored octets equal ours: success.
+   */
+  async commit(draft: SegmentDraft, retention: Retention | undefined): Promise<void> {
+    const seq = this.nextSeq
+    const segment: Segment = {
+      header: {
+        type: 'segment',
+        v: 1,
+        mailbox: this.mailbox,
+        seq,
+        previous: this.#head?.sha256 ?? null,
+        drain: draft.drain,
+        startedAt: draft.startedAt.toISOString(),
+        closedAt: draft.closedAt.toISOString(),
+        entries: draft.entries.length,
+        octetsFetched: draft.octetsFetched,
+        server: draft.server,
+        afterArchive: draft.afterArchive,
+      },
+      entries: draft.entries,
+    }
+    const octets = memoryOctets(encodeSegment(segment))
+    const put = await this.#stores.archive.put(ledgerKey(this.mailbox, seq), octets, {
+      contentType: 'application/x-ndjson',
+      writtenFor: { seq, drain: draft.drain },
+      retention,
+    })
+    if (put.outcome === 'exists' && put.facts.sha256 !== octets.sha256)
+      throw new IngestError(
+        'LEDGER_RACE_LOST',
+        `${this.mailbox}: another drain has written segment ${seq} of the ledger`,
+      )
+    this.#head = { seq, sha256: octets.sha256 }
+    this.#remember(seq, segment.entries)
+    this.fold.apply(segment)
+  }
+
+  /** Whether segment `seq` is committed and names an object with these octets. Rejects as `get` does. */
+  async names(seq: number, digest: Sha256): Promise<boolean> {
+    if (seq < 1 || seq >= this.nextSeq) return false
+    const known = this.#named.get(seq)
+    if (known) {
+      this.#named.delete(seq)
+      this.#named.set(seq, known)
+      return known.has(digest)
+    }
+    const { entries } = await readSegment(this.mailbox, this.#stores.archive, seq)
+    return this.#remember(seq, entries).has(digest)
+  }
+
+  /**
+   * Keeps the fold for the next opening. What it loses when it fails is a re-read, so a faster writer is left in peace;
+   * only the store's own errors (ARCHIVE_…) are rejected.
+   */
+  async saveSnapshot(seen: SeenFolders): Promise<void> {
+    const { state } = this.#stores
+    const unchanged =
+      this.#head?.seq === this.#snapshot.seq && JSON.stringify(seen) === JSON.stringify(this.seen)
+    if (!state || !this.#head || unchanged) return
+    const snapshot: Snapshot = { v: 1, ...this.#head, fold: this.fold.toJSON(), seen }
+    await state.write(
+      snapshotKey(this.mailbox),
+      Buffer.from(JSON.stringify(snapshot)),
+      this.#snapshot.revision,
+    )
+  }
+
+  #remember(seq: number, entries: readonly Entry[]): ReadonlySet<string> {
+    const named = new Set<string>()
+    for (const entry of entries) if (entry.type === 'message') named.add(entry.sha256)
+    this.#named.set(seq, named)
+    if (this.#named.size > LEDGER.segmentsRemembered)
+      for (const oldest of this.#named.keys()) {
+        this.#named.delete(oldest)
+        break
+      }
+    return named
+  }
+}
+
+/**
+ * Every segment after `after` in order, the chain checked. Rejects with LEDGER_CORRUPT at the first that is missing, unreadable
+ * or does not name its predecessor.
+ */
+export async function* readSegments(
+  mailbox: MailboxId,
+  archive: Archive,
+  after?: { readonly seq: number; readonly sha256: Sha256 },
+): AsyncGenerator<StoredSegment> {
+  let head = after
+  for await (const segment of readAhead(mailbox, archive, after?.seq ?? 0)) {
+    const { header } = segment
+    const where = ledgerKey(mailbox, header.seq)
+    if (header.previous !== (head?.sha256 ?? null))
+      throw new IngestError(
+        'LEDGER_CORRUPT',
+        `${where}: it follows ${header.previous ?? 'nothing'}, and the segment before is ${head?.sha256 ?? 'nothing'}`,
+      )
+    head = { seq: header.seq, sha256: segment.sha256 }
+    yield segment
+  }
+}
+
+/** Segments are small and far away: several are read at once. */
+async function* readAhead(
+  mailbox: MailboxId,
+  archive: Archive,
+  after: number,
+): AsyncGenerator<StoredSegment> {
+  const reading: Promise<StoredSegment>[] = []
+  try {
+    let expected = after + 1
+    const start = after > 0 ? ledgerKey(mailbox, after) : undefined
+    for await (const { key } of archive.list(ledgerPrefix(mailbox), start)) {
+      const seq = parseLedgerKey(key)?.seq
+      if (seq === undefined) continue
+      if (seq !== expected)
+        throw new IngestError(
+          'LEDGER_CORRUPT',
+          `${ledgerKey(mailbox, expected)} is missing, yet ${key} is there`,
+        )
+      expected++
+      const segment = readSegment(mailbox, archive, seq)
+      // Its failure is met when its turn comes.
+      segment.catch(() => undefined)
+      reading.push(segment)
+      if (reading.length >= LEDGER.segmentsReadAhead) yield await (reading.shift() as Promise<StoredSegment>)
+    }
+    while (reading.length > 0) yield await (reading.shift() as Promise<StoredSegment>)
+  } finally {
+    // A reader that stopped early leaves no request behind.
+    await Promise.allSettled(reading)
+  }
+}
+
+/** Rejects with ARCHIVE_CONFLICT when it is not there, LEDGER_CORRUPT when it is not a segment of this mailbox and number. */
+export async function readSegment(mailbox: MailboxId, archive: Archive, seq: number): Promise<StoredSegment> {
+  const key = ledgerKey(mailbox, seq)
+  const content = await readSmall(archive, key)
+  const segment = decodeSegment(content, key)
+  if (segment.header.seq !== seq || segment.header.mailbox !== mailbox)
+    throw new IngestError(
+      'LEDGER_CORRUPT',
+      `${key}: it says that it is segment ${segment.header.seq} of ${segment.header.mailbox}`,
+    )
+  return { ...segment, sha256: createHash('sha256').update(content).digest('hex') as Sha256 }
+}
+
+async function readSmall(archive: Archive, key: ObjectKey): Promise<Buffer> {
+  const { body, facts } = await archive.get(key)
+  if (facts.octets > LEDGER.segmentOctets) {
+    body.destroy()
+    throw new IngestError('LEDGER_CORRUPT', `${key}: ${facts.octets} octets are more than a segment can have`)
+  }
+  const chunks: Buffer[] = []
+  for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+async function readSnapshot(
+  mailbox: MailboxId,
+  { archive, state }: LedgerStores,
+): Promise<{ snapshot: Snapshot | undefined; revision: Revision | undefined }> {
+  const entry = await state?.read(snapshotKey(mailbox))
+  if (!entry) return { snapshot: undefined, revision: undefined }
+  const snapshot = parseSnapshot(entry.content)
+  // A snapshot of another bucket, or of a ledger that was lost, must not hide mail.
+  const facts = snapshot && (await archive.find(ledgerKey(mailbox, snapshot.seq)))
+  const believed = facts && facts.sha256 === snapshot.sha256
+  return { snapshot: believed ? snapshot : undefined, revision: entry.revision }
+}
+
+function parseSnapshot(content: Buffer): Snapshot | undefined {
+  try {
+    const value = JSON.parse(content.toString('utf8')) as Partial<Snapshot> | null
+    return value?.v === 1 && value.fold && value.seq && value.seen ? (value as Snapshot) : undefined
+  } catch {
+    // Half written or of another program: a cache, so it is made anew.
+    return undefined
+  }
+}

@@ -1,0 +1,177 @@
+import { z } from 'zod'
+import type { DrainId, MailboxId, Sha256 } from '../contract/ids.ts'
+import { MAILBOX_ID_PATTERN, SHA256_PATTERN } from '../contract/ids.ts'
+import { IngestError } from '../errors.ts'
+
+// A segment of the ledger, version 1: newline-delimited JSON, one header and then its entries, in the order in which the messages were
+// fetched. Written once and never changed. Readers of other programs (Athena, DuckDB) find one object a line with a `type`.
+
+const epoch = z.string().min(1)
+const id = z.union([z.int().min(1).max(0xffff_ffff), z.string().min(1)])
+const digest = z.string().regex(SHA256_PATTERN)
+const octets = z.int().nonnegative()
+const SEQUENCE_SET = /^[1-9]\d{0,9}(:[1-9]\d{0,9})?(,[1-9]\d{0,9}(:[1-9]\d{0,9})?)*$/
+const ids = z.union([z.string().regex(SEQUENCE_SET), z.array(z.string().min(1)).min(1)])
+const place = { folder: z.string().min(1), epoch }
+
+/** An event that no queue has taken yet and that cannot be made again from the archive. */
+const unsent = z.object({ id: z.string(), queue: z.string(), body: z.string(), refused: z.string() })
+
+const headerSchema = z.object({
+  type: z.literal('segment'),
+  v: z.literal(1),
+  mailbox: z.string().regex(MAILBOX_ID_PATTERN),
+  seq: z.int().min(1),
+  /** SHA-256 of the octets of the segment before; null for the first. */
+  previous: digest.nullable(),
+  drain: z.string().min(1),
+  startedAt: z.string(),
+  closedAt: z.string(),
+  /** Lines that follow: a file that was cut at a line end shows. */
+  entries: z.int().nonnegative(),
+  /** Octets fetched from the server: what the daily budget counts. */
+  octetsFetched: octets,
+  /** Absent when the segment holds announcements alone. */
+  server: z
+    .object({
+      protocol: z.enum(['imap', 'pop3']),
+      host: z.string(),
+      port: z.int(),
+      user: z.string(),
+      tls: z.string(),
+      certificateSha256: z.string().optional(),
+    })
+    .optional(),
+  /** The policy in force, as configured. */
+  afterArchive: z.unknown(),
+})
+
+/**
+ * What became of one message. `announced`: a queue took its event. `pending`: archived, and the queue refused (`refused` says why).
+ * `duplicate`: its octets were known, so that nothing was announced.
+ */
+const messageSchema = z.object({
+  type: z.literal('message'),
+  ...place,
+  id,
+  outcome: z.enum(['announced', 'pending', 'duplicate']),
+  sha256: digest,
+  octets,
+  versionId: z.string().optional(),
+  retainUntil: z.string().optional(),
+  queue: z.string().optional(),
+  refused: z.string().optional(),
+  /** The segment that the object was written for, when that is not this one: 0 when the object does not say. */
+  writtenFor: z.int().nonnegative().optional(),
+  /** The size that the server had announced, when what it sent differs. */
+  announcedOctets: octets.optional(),
+  internalDate: z.string().optional(),
+  flags: z.array(z.string()).optional(),
+  gmailLabels: z.array(z.string()).optional(),
+  gmailThreadId: z.string().optional(),
+  emailId: z.string().optional(),
+  threadId: z.string().optional(),
+  messageId: z.string().optional(),
+  from: z.string().optional(),
+  subject: z.string().optional(),
+  date: z.string().optional(),
+  class: z.string().optional(),
+  parse: z.string().optional(),
+})
+
+const entrySchema = z.discriminatedUnion('type', [
+  messageSchema,
+  /** Could not be fetched; tried again by later drains. */
+  z.object({
+    type: z.literal('failed'),
+    ...place,
+    id,
+    code: z.string(),
+    reason: z.string(),
+    attempts: z.int().min(1),
+  }),
+  /** Given up until an operator acts, or until `limitOctets` is raised. */
+  z.object({
+    type: z.literal('quarantined'),
+    ...place,
+    id,
+    code: z.string(),
+    reason: z.string(),
+    attempts: z.int().nonnegative(),
+    octets: octets.optional(),
+    limitOctets: octets.optional(),
+    unsent: unsent.optional(),
+  }),
+  /** Listed, and gone before it was fetched. */
+  z.object({ type: z.literal('gone'), ...place, id }),
+  /** POP3: known and no longer listed, so that its UIDL may be given to another message (RFC 1939, 7). */
+  z.object({ type: z.literal('vanished'), ...place, ids }),
+  /** Left out by the mailbox's search; `search` is a digest of it. */
+  z.object({ type: z.literal('filtered'), ...place, search: z.string(), ids }),
+  /** The folder was made anew: UIDs of `from` mean nothing any more. */
+  z.object({
+    type: z.literal('reset'),
+    folder: z.string(),
+    from: epoch,
+    to: epoch,
+    unsent: unsent.optional(),
+  }),
+  /** An event that an earlier segment had left pending was taken by its queue. */
+  z.object({ type: z.literal('announced'), event: z.string(), queue: z.string() }),
+  /** Intent: these will be removed from the folder. Nothing is removed before this is written. */
+  z.object({ type: z.literal('acknowledge'), ...place, action: z.unknown(), ids }),
+  /** Receipt: the server confirmed. */
+  z.object({ type: z.literal('acknowledged'), ...place, action: z.unknown(), effect: z.string(), ids }),
+])
+
+export type SegmentHeader = Omit<z.infer<typeof headerSchema>, 'mailbox' | 'drain' | 'previous'> & {
+  readonly mailbox: MailboxId
+  readonly drain: DrainId
+  readonly previous: Sha256 | null
+}
+export type Entry = z.infer<typeof entrySchema>
+export type MessageEntry = Extract<Entry, { type: 'message' }>
+export type UnsentEvent = z.infer<typeof unsent>
+export type LedgerServer = NonNullable<SegmentHeader['server']>
+
+export interface Segment {
+  readonly header: SegmentHeader
+  readonly entries: readonly Entry[]
+}
+
+export function encodeSegment(segment: Segment): Buffer {
+  return Buffer.from(
+    `${[segment.header, ...segment.entries].map((line) => JSON.stringify(line)).join('\n')}\n`,
+  )
+}
+
+/** Rejects with LEDGER_CORRUPT what is not a whole segment of this version. */
+export function decodeSegment(content: Buffer, where: string): Segment {
+  const text = content.toString('utf8')
+  if (!text.endsWith('\n')) throw corrupt(where, 'its last line is not complete')
+  const lines = text.slice(0, -1).split('\n')
+  const header = decodeLine(headerSchema, lines[0] ?? '', `${where}, line 1`) as unknown as SegmentHeader
+  const entries = lines
+    .slice(1)
+    .map((line, index) => decodeLine(entrySchema, line, `${where}, line ${index + 2}`))
+  if (entries.length !== header.entries)
+    throw corrupt(where, `it has ${entries.length} entries, and its header says ${header.entries}`)
+  return { header, entries }
+}
+
+function decodeLine<Schema extends z.ZodType>(schema: Schema, line: string, where: string): z.infer<Schema> {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch (cause) {
+    throw corrupt(where, 'not JSON', cause)
+  }
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw corrupt(where, `${issue?.path.join('.') || 'the line'}: ${issue?.message}`)
+}
+
+function corrupt(where: string, what: string, cause?: unknown): IngestError {
+  return new IngestError('LEDGER_CORRUPT', `${where}: ${what}`, { cause })
+}
