@@ -111,7 +111,7 @@ export class IdDays {
     return low
   }
 
-  /** Puts a run between its neighbours or joins it with them; returns the index of the run after it. */
+  /** Puts a run between its neighbours or joins it with them; returns the index from which to look on. */
   #insert(at: number, run: Run): number {
     const before = this.#runs[at - 1]
     const after = this.#runs[at]
@@ -120,7 +120,7 @@ export class IdDays {
     if (joinsBefore && joinsAfter) {
       before.to = after.to
       this.#runs.splice(at, 1)
-      return at
+      return at - 1
     }
     if (joinsBefore) {
       before.to = run.to
