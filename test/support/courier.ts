@@ -187,7 +187,7 @@ async function adapt(from: string, to: string, builtIn: RegExp, text: string): P
 function answerLogin(socket: Socket, home: (user: string) => string): void {
   let received = ''
   socket.on('error', () => {})
-  socket.setEncoding('utf8').on('data', async (text) => {
+  socket.setEncoding('utf8').on('data', (text) => {
     received += text
     const [, user, password] = /(?:^|\n)AUTH \d+\n\w+\nlogin\n(.*)\n(.*)\n/.exec(received) ?? []
     if (user === undefined) return
@@ -195,9 +195,11 @@ function answerLogin(socket: Socket, home: (user: string) => string): void {
       socket.end('FAIL\n')
       return
     }
-    await deliver(home(user), 'INBOX', [], undefined)
-    socket.end(
-      `UID=${process.getuid?.()}\nGID=${process.getgid?.()}\nHOME=${home(user)}\nADDRESS=${user}\nMAILDIR=${join(home(user), 'Maildir')}\n.\n`,
+    const maildir = join(home(user), 'Maildir')
+    const answer = `UID=${process.getuid?.()}\nGID=${process.getgid?.()}\nHOME=${home(user)}\nADDRESS=${user}\nMAILDIR=${maildir}\n.\n`
+    deliver(home(user), 'INBOX', [], undefined).then(
+      () => socket.end(answer),
+      () => socket.destroy(),
     )
   })
 }
