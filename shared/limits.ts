@@ -86,6 +86,8 @@ export const IMAP = {
   uidSetCharacters: 6_000,
   /** UIDs in one SEARCH: servers cap results (1,000 at Yahoo), so ranges are walked and halved when a page is full. */
   searchWindowUids: 100_000,
+  /** UIDs that one answer to SEARCH may hold: at up to 11 characters each they stay below `lineOctets`. */
+  searchAnswerUids: 1_000_000,
 } as const
 
 /** The parser: hostile mail must not cost more than this. */

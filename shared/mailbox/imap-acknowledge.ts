@@ -31,7 +31,6 @@ export async function acknowledgeMessages(
 ): Promise<AcknowledgementEffect> {
   if (connection.selected()?.readOnly === true)
     throw refused(connection, 'the server opens the folder for reading only')
-  if (action.kind === 'flag') assertKeywordAllowed(connection, action.keyword)
 
   let effect: AcknowledgementEffect = EFFECT[action.kind]
   for (const run of uidRuns(uids, connection.limits.uidSetCharacters))
@@ -78,14 +77,16 @@ async function remove<Done extends AcknowledgementEffect>(
     await store(connection, set, '\\Deleted')
     return 'marked-deleted'
   }
+  storable(connection, '\\Deleted')
   // STORE \Deleted, then UID EXPUNGE of the same UIDs; imapflow falls back to a bare EXPUNGE only without UIDPLUS.
   await demand(connection, 'UID EXPUNGE', () => connection.client.messageDelete(set, { uid: true }))
   return done
 }
 
 async function store(connection: ImapConnection, set: string, flag: string): Promise<void> {
-  await demand(connection, `STORE ${flag}`, () =>
-    connection.client.messageFlagsAdd(set, [flag], { uid: true, silent: true }),
+  const stored = storable(connection, flag)
+  await demand(connection, `STORE ${stored}`, () =>
+    connection.client.messageFlagsAdd(set, [stored], { uid: true, silent: true }),
   )
 }
 
@@ -115,15 +116,19 @@ function lacking(connection: ImapConnection, action: Acknowledgement): SearchObj
   }
 }
 
-function assertKeywordAllowed(connection: ImapConnection, keyword: string): void {
+/**
+ * The flag as the folder spells it. imapflow sends nothing at all for a flag that the folder does not store permanently
+ * (RFC 9051, 7.1, PERMANENTFLAGS), and it compares the case.
+ */
+function storable(connection: ImapConnection, flag: string): string {
   const allowed = connection.selected()?.permanentFlags
-  if (!allowed || allowed.has('\\*')) return
-  const same = [...allowed].some((flag) => flag.toLowerCase() === keyword.toLowerCase())
-  if (!same)
-    throw refused(
-      connection,
-      `the server does not store the keyword ${keyword}; it stores ${[...allowed].sort().join(' ')}`,
-    )
+  if (!allowed || allowed.has('\\*') || allowed.has(flag)) return flag
+  const same = [...allowed].find((one) => one.toLowerCase() === flag.toLowerCase())
+  if (same !== undefined) return same
+  throw refused(
+    connection,
+    `the server does not store ${flag} there; it stores ${[...allowed].sort().join(' ') || 'no flags'}`,
+  )
 }
 
 function refused({ selected, where }: ImapConnection, why: string): IngestError {

@@ -135,9 +135,11 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
     },
     run,
     refusal(doing, refused = 'SERVER_UNAVAILABLE') {
-      const error =
-        failure ?? logged ?? Object.assign(new Error('Connection not available'), { code: 'NoConnection' })
-      return toIngestError(error, `${where}: ${doing}`, refused)
+      const error = failure ?? logged
+      if (!error && client.usable)
+        return new IngestError(refused, `${where}: ${doing}: it could not be sent as it stands`)
+      const lost = Object.assign(new Error('Connection not available'), { code: 'NoConnection' })
+      return toIngestError(error ?? lost, `${where}: ${doing}`, refused)
     },
     selected: () => client.mailbox || undefined,
     supports: (capability) => client.capabilities.has(capability) || (rev2 && IN_REV2.has(capability)),

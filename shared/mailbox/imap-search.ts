@@ -15,18 +15,31 @@ export interface AllUids {
   readonly cap: number | undefined
 }
 
-const MAX_UID = 0xffff_ffff
+interface Walked {
+  readonly uids: readonly Uid[]
+  /** Of the answers. */
+  readonly longest: number
+}
 
-/** Lists the selected folder: SEARCH, then windows of it when the server cuts its answers, then FETCH when it still disagrees with EXISTS. */
+const NOTHING: Walked = { uids: [], longest: 0 }
+const MAX_UID = 0xffff_ffff
+const MOST_WINDOWS = 100
+
+/**
+ * Lists the selected folder: SEARCH, in windows when one answer would be too long or the server cuts its answers, then FETCH
+ * when it still disagrees with EXISTS.
+ */
 export async function searchAll(connection: ImapConnection): Promise<AllUids> {
   if (exists(connection) === 0) return { uids: [], cap: undefined }
-  const first = await ask(connection, { all: true })
+  const fits = exists(connection) <= connection.limits.searchAnswerUids
+  const first = fits ? await ask(connection, { all: true }) : undefined
   if (first && first.length >= exists(connection)) return { uids: first, cap: undefined }
   const cap = first && first.length > 0 ? first.length : undefined
-  const walked = cap === undefined ? [] : await walk(connection, cap)
-  if (walked.length >= exists(connection)) return { uids: walked, cap }
+  const walked = fits && cap === undefined ? NOTHING : await walk(connection, cap ?? Infinity)
+  if (walked.uids.length >= exists(connection)) return { uids: walked.uids, cap }
   // A message that one of them saw and the other did not may have gone meanwhile: fetching tells.
-  return { uids: sortedUids([...walked, ...(await fetchAllUids(connection))]), cap }
+  const uids = sortedUids([...walked.uids, ...(await fetchAllUids(connection))])
+  return { uids, cap: cap ?? (walked.longest || undefined) }
 }
 
 /**
@@ -41,7 +54,7 @@ export async function searchAmong(
 ): Promise<readonly Uid[]> {
   const among = new Set(uids)
   const found: Uid[] = []
-  const windowMessages = cap === undefined ? uids.length : Math.max(1, cap - 1)
+  const windowMessages = Math.min(connection.limits.searchAnswerUids, Math.max(1, (cap ?? Infinity) - 1))
   for (let at = 0; at < uids.length; at += windowMessages) {
     const window = uids.slice(at, at + windowMessages)
     const answer = await ask(connection, { ...criteria, uid: `${window[0]}:${window.at(-1)}` })
@@ -62,22 +75,19 @@ export function criteriaOf(search: Search): SearchObject {
 }
 
 /** Halves every window whose answer is as long as the longest answer so far: only a shorter one is known to be complete. */
-async function walk(connection: ImapConnection, cap: number): Promise<Uid[]> {
+async function walk(connection: ImapConnection, cap: number): Promise<Walked> {
   const found: Uid[] = []
-  const last = connection.selected()?.uidNext || MAX_UID + 1
+  let longest = 0
+  const last = (connection.selected()?.uidNext || MAX_UID + 1) - 1
+  // A UIDNEXT far beyond the messages must not cost a SEARCH per 100,000 unused UIDs.
+  const width = Math.max(connection.limits.searchWindowUids, Math.ceil(last / MOST_WINDOWS))
   const windows: [number, number][] = []
-  for (let high = last - 1; high >= 1; high -= connection.limits.searchWindowUids) {
-    windows.push([Math.max(1, high - connection.limits.searchWindowUids + 1), high])
-    // A UIDNEXT far beyond the messages must not cost a SEARCH per 100,000 unused UIDs.
-    if (windows.length >= 100) {
-      windows.push([1, Math.max(1, high - connection.limits.searchWindowUids)])
-      break
-    }
-  }
+  for (let high = last; high >= 1; high -= width) windows.push([Math.max(1, high - width + 1), high])
   for (let window = windows.pop(); window; window = windows.pop()) {
     const [low, high] = window
     const answer = await ask(connection, { uid: `${low}:${high}` })
-    if (!answer) return []
+    if (!answer) return NOTHING
+    longest = Math.max(longest, answer.length)
     const inside = answer.filter((id) => id >= low && id <= high)
     if (inside.length < cap || low === high || inside.length === high - low + 1) {
       found.push(...inside)
@@ -86,7 +96,7 @@ async function walk(connection: ImapConnection, cap: number): Promise<Uid[]> {
       windows.push([middle + 1, high], [low, middle])
     }
   }
-  return sortedUids(found)
+  return { uids: sortedUids(found), longest }
 }
 
 async function fetchAllUids(connection: ImapConnection): Promise<Uid[]> {

@@ -59,6 +59,31 @@ describe('IMAP, servers that answer oddly', () => {
       })
     })
 
+    test('a folder of more UIDs than one answer may hold is asked for in windows, also under a cap', async () => {
+      const uids = Array.from({ length: 50 }, (_, index) => 1 + index * 3)
+      for (const cap of [Infinity, 7]) {
+        const answer = capped(uids, cap)
+        const server = await start({
+          exists: 50,
+          answers: [
+            [
+              /^EXAMINE/,
+              '* 50 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 149] ok\r\n{tag} OK done\r\n',
+            ],
+            [/^UID SEARCH/, ({ line, say }) => say(answer(line))],
+            [/^FETCH 1:\*/, `${uids.map((uid) => fetchRow(uid, {})).join('')}{tag} OK done\r\n`],
+          ],
+        })
+        const windows = imapOpener({ ...IMAP, searchAnswerUids: 20, searchWindowUids: 40 })
+        await withSession(windows, accessTo(server, { search: { subject: 'x' } }), async (session) => {
+          const listing = await session.list('INBOX')
+          assert.deepEqual(listing.ids, uids)
+          assert.deepEqual(listing.selected, uids)
+        })
+        assert.ok(!server.commands.includes('UID SEARCH ALL'))
+      }
+    })
+
     test('UIDs far apart under a UIDNEXT of four thousand million are found in few commands', async () => {
       const uids = [3, 70_000, 4_000_000_000]
       const server = await start({
@@ -575,6 +600,46 @@ describe('IMAP, servers that answer oddly', () => {
       })
     })
     assert.ok(!server.commands.some((line) => line.startsWith('UID STORE')))
+  })
+
+  test('a flag is stored as the folder spells it, and one that it does not store is named', async () => {
+    const server = await start({
+      exists: 1,
+      answers: [
+        [
+          /^SELECT/,
+          '* 1 EXISTS\r\n* OK [PERMANENTFLAGS ($archived)] ok\r\n* OK [UIDVALIDITY 1] ok\r\n{tag} OK [READ-WRITE] done\r\n',
+        ],
+      ],
+    })
+
+    await withSession(openImap, accessTo(server), async (session) => {
+      const listing = await session.list('INBOX')
+      await session.acknowledge(listing, listing.ids, { kind: 'flag', keyword: '$Archived' })
+      for (const kind of ['seen', 'delete'] as const)
+        await assert.rejects(session.acknowledge(listing, listing.ids, { kind }), {
+          code: 'ACKNOWLEDGEMENT_REFUSED',
+          message: /does not store \\(Seen|Deleted)/,
+        })
+    })
+    assert.deepEqual(
+      server.commands.filter((line) => /^UID (STORE|EXPUNGE)/.test(line)),
+      ['UID STORE 1 +FLAGS.SILENT ($archived)'],
+    )
+  })
+
+  test('a keyword that no server could be sent is refused, not taken for a lost connection', async () => {
+    const server = await start({ exists: 1 })
+
+    await withSession(openImap, accessTo(server), async (session) => {
+      const listing = await session.list('INBOX')
+      await assert.rejects(
+        session.acknowledge(listing, listing.ids, { kind: 'flag', keyword: 'two words' }),
+        {
+          code: 'ACKNOWLEDGEMENT_REFUSED',
+        },
+      )
+    })
   })
 
   test('a folder that opens for reading only, or a refused STORE, is said and not swallowed', async () => {
