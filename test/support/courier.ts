@@ -6,6 +6,7 @@ import { chmod, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { makeAuthority } from './certificates.ts'
 import { deliver, type MailServer, maildirFiles, maildirPath, removeFolder } from './mail-server.ts'
 
@@ -123,7 +124,11 @@ export async function startCourier(): Promise<MailServer> {
     folderPrefix: 'INBOX.',
     maildir: (user, name = 'INBOX') => maildirPath(join(home(user), 'Maildir'), name),
     put: (user, name, messages) => deliver(home(user), name, messages, undefined),
-    remove: (user, name) => removeFolder(maildirPath(join(home(user), 'Maildir'), name)),
+    async remove(user, name) {
+      await removeFolder(maildirPath(join(home(user), 'Maildir'), name))
+      // Its UIDVALIDITY is the second in which a folder is first opened.
+      await sleep(1000 - (Date.now() % 1000))
+    },
     files: (user, name = 'INBOX') => maildirFiles(maildirPath(join(home(user), 'Maildir'), name)),
     log: () => log,
     async stop() {

@@ -138,7 +138,16 @@ userdb {
 }
 ${login('imap')}
 ${login('pop3')}
-${owner ? '' : 'service anvil {\n  chroot =\n}\nservice stats {\n  chroot =\n}'}
+service anvil {
+  ${owner ? '' : 'chroot ='}
+  # Whoever failed to sign in waits longer the next time, and here all come from one address.
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+service stats {
+  ${owner ? '' : 'chroot ='}
+}
 `
 }
 
