@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { execFile } from 'node:child_process'
+import { createCipheriv, createHash } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { openImap } from '../../shared/mailbox/imap.ts'
 import type { MailboxAccess, MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import * as courier from '../support/courier.ts'
 import * as dovecot from '../support/dovecot.ts'
+import type { FetchedAlone } from '../support/fetch-alone.ts'
 import { collect, withSession } from '../support/imap-session.ts'
 import type { MailServer } from '../support/mail-server.ts'
 
@@ -229,6 +233,27 @@ function against(start: () => Promise<MailServer>): void {
       assert.ok(lines.filter((line) => / UID FETCH /.test(line)).length < 8)
     })
 
+    test('a message of 150 MB goes to the spool in chunks, in less than 300 MB of memory', async () => {
+      const user = newUser()
+      const onWireHash = createHash('sha256')
+      let octets = 0
+      await server.put(user, 'INBOX', [{ octets: large(150 * 1024 * 1024) }, letter(2)])
+
+      const { messages, maxRssMib } = await fetchAlone({
+        access: { ...imap(user), password: undefined },
+        password: server.password,
+      })
+      for await (const lines of large(150 * 1024 * 1024)) {
+        const sent = onWire(lines.toString('latin1'))
+        onWireHash.update(sent)
+        octets += sent.length
+      }
+      const expected = onWireHash.digest('hex')
+      assert.deepEqual(messages[0], { length: octets, sha256: expected, spooled: true, readSha256: expected })
+      assert.equal(messages.length, 2)
+      assert.ok(maxRssMib < 300, `${maxRssMib} MiB`)
+    })
+
     test('a folder that was made anew has another UIDVALIDITY, and nothing is done by the old listing', async () => {
       const user = newUser()
       const folder = `${server.folderPrefix}Work`
@@ -329,6 +354,24 @@ function against(start: () => Promise<MailServer>): void {
       return found
     }
   })
+}
+
+/** Lines of base64, of random octets that are the same each time. */
+async function* large(octets: number): AsyncGenerator<Buffer> {
+  yield Buffer.from('Subject: large\n\n')
+  const random = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16))
+  const zeros = Buffer.alloc(57 * 1024)
+  for (let sent = 0; sent < octets; ) {
+    const lines = random.update(zeros).toString('base64').replace(/.{76}/g, '$&\n')
+    yield Buffer.from(lines)
+    sent += lines.length
+  }
+}
+
+async function fetchAlone(access: object): Promise<FetchedAlone> {
+  const program = fileURLToPath(new URL('../support/fetch-alone.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [program, JSON.stringify(access)])
+  return JSON.parse(stdout) as FetchedAlone
 }
 
 /** Servers write the size into the file name of a message. */

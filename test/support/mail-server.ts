@@ -36,7 +36,7 @@ export interface MailServer {
 }
 
 export interface MaildirMessage {
-  readonly octets: Buffer | string
+  readonly octets: Buffer | string | AsyncIterable<Buffer>
   /** Letters of Maildir: S (seen), T (deleted), F (flagged), R, D. */
   readonly flags?: string
 }

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import { openImap } from '../../shared/mailbox/imap.ts'
+import type { MailboxAccess } from '../../shared/mailbox/mailbox.ts'
+import { openSpool } from '../../shared/octets.ts'
+
+// A process of its own that fetches INBOX, so that its memory is that of a fetch and nothing else. Reads the access as JSON from
+// its first argument, writes what it fetched and the most memory it ever had as JSON.
+
+/** `MailboxAccess` as far as JSON can say it, and the password. */
+export interface AloneAccess {
+  readonly access: Omit<MailboxAccess, 'password' | 'transcript'>
+  readonly password: string
+}
+
+export interface FetchedAlone {
+  readonly messages: readonly {
+    readonly length: number
+    readonly sha256: string
+    readonly spooled: boolean
+    /** Of what the spool gives back. */
+    readonly readSha256: string
+  }[]
+  readonly maxRssMib: number
+}
+
+const { access, password } = JSON.parse(process.argv[2] ?? '') as AloneAccess
+const session = await openImap({
+  ...access,
+  ca: access.ca,
+  search: undefined,
+  password: async () => password,
+})
+const spool = openSpool()
+const messages: FetchedAlone['messages'][number][] = []
+try {
+  const listing = await session.list('INBOX')
+  for await (const { octets } of session.fetch(listing, listing.ids, {
+    maxOctets: 1024 ** 3,
+    spool,
+    keepGoing: () => true,
+  })) {
+    if (octets === undefined) continue
+    const hash = createHash('sha256')
+    for await (const part of octets.open()) hash.update(part)
+    messages.push({
+      length: octets.length,
+      sha256: octets.sha256,
+      spooled: octets.path !== undefined,
+      readSha256: hash.digest('hex'),
+    })
+    await octets.discard()
+  }
+} finally {
+  await spool.close()
+  await session.close()
+}
+const told: FetchedAlone = { messages, maxRssMib: Math.round(process.resourceUsage().maxRSS / 1024) }
+process.stdout.write(JSON.stringify(told))
