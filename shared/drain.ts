@@ -384,6 +384,7 @@ class Drain {
       drain: this.#id,
       afterArchive: mailbox.afterArchive,
       retention: mailbox.retention,
+      segmentMessages: this.#options.segmentMessages ?? DRAIN.segmentMessages,
       now: this.#now,
       committed: (outcomes, recorded) => this.#committed(outcomes, recorded),
     })

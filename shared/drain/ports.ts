@@ -34,6 +34,8 @@ export interface DrainOptions {
   readonly progress?: ((progress: DrainProgress) => void) | undefined
   /** Fetches and stores nothing, announces nothing, acknowledges nothing. */
   readonly dryRun?: boolean | undefined
+  /** @default DRAIN.segmentMessages */
+  readonly segmentMessages?: number | undefined
   /** @default a random one */
   readonly drain?: DrainId | undefined
   /** @default the system's clock */

@@ -26,6 +26,7 @@ export interface SegmentWriterOptions {
   readonly drain: DrainId
   readonly afterArchive: unknown
   readonly retention: Retention | undefined
+  readonly segmentMessages: number
   readonly now: () => Date
   /** Called with what a segment held once it is committed. */
   readonly committed: (outcomes: readonly Outcome[], recorded: boolean) => void
@@ -43,8 +44,6 @@ export class SegmentWriter {
   #closing: Promise<void> = Promise.resolve()
   #closingSegment: OpenSegment | undefined
   #server: LedgerServer | undefined
-  /** A commit failed: what comes after it in the chain cannot be written. */
-  #broken = false
   failure: { readonly error: unknown } | undefined
 
   constructor(options: SegmentWriterOptions) {
@@ -101,7 +100,7 @@ export class SegmentWriter {
     const segment = this.#open
     if (!segment) return
     const ageMs = this.#options.now().getTime() - segment.startedAt.getTime()
-    if (segment.outcomes.length < DRAIN.segmentMessages && ageMs < DRAIN.segmentMs) return
+    if (segment.outcomes.length < this.#options.segmentMessages && ageMs < DRAIN.segmentMs) return
     await this.#closing
     this.#close(segment)
   }
@@ -134,13 +133,20 @@ export class SegmentWriter {
   }
 
   async #commit(segment: OpenSegment): Promise<void> {
+    try {
+      await this.#write(segment)
+    } finally {
+      for (const digest of segment.digests) this.#underWay.delete(digest)
+      this.#closingSegment = undefined
+    }
+  }
+
+  async #write(segment: OpenSegment): Promise<void> {
     const { ledger, drain, afterArchive, retention, now, committed } = this.#options
     await Promise.all(segment.tasks)
-    if (this.#broken) return
     const outcomes = segment.outcomes.filter((outcome) => outcome !== undefined)
     const recorded = outcomes.filter(({ record }) => record).map(({ entry }) => entry)
     if (recorded.length > 0) {
-      this.#broken = true
       await ledger.commit(
         {
           drain,
@@ -149,16 +155,13 @@ export class SegmentWriter {
           octetsFetched: segment.octetsFetched,
           server: this.#server,
           afterArchive,
-          // The number was foretold; it is another when the segment before turned out to have nothing to record.
+          // The number was foretold; it is another when the segment before had nothing to record, or could not be written.
           entries:
             segment.seq === ledger.nextSeq ? recorded : recorded.map((entry) => strayed(entry, segment.seq)),
         },
         retention,
       )
-      this.#broken = false
     }
-    for (const digest of segment.digests) this.#underWay.delete(digest)
-    this.#closingSegment = undefined
     committed(outcomes, recorded.length > 0)
   }
 

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+// Who may import whom (ARCHITECTURE.md). Every import of our sources is looked at: static, dynamic, of types and of values.
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const ROOMS = ['functions', 'infra', 'shared', 'test']
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\s(?:[^'"`;]*?\sfrom\s)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g
+
+interface Import {
+  readonly from: string
+  /** A path in the repository, or the name of a package or module. */
+  readonly to: string
+}
+
+function sourcesOf(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(ts|mjs)$/.test(entry.name))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+}
+
+function importsOf(source: string): Import[] {
+  const text = readFileSync(join(ROOT, source), 'utf8')
+  return [...text.matchAll(IMPORT)].map(([, fixed, dynamic]) => {
+    const to = fixed ?? dynamic ?? ''
+    return { from: source, to: to.startsWith('.') ? normalize(join(dirname(source), to)) : to }
+  })
+}
+
+const SOURCES = ROOMS.flatMap(sourcesOf)
+const IMPORTS = SOURCES.flatMap(importsOf)
+
+/** Files that may touch a vendor's SDK, a socket or the disk: each an adapter of one port, or what adapters of a port share. */
+const ADAPTERS =
+  /^shared\/(mailbox\/(imap|pop3)|archive\/(s3|file|folder-sync|durable-file|sidecar)|state\/(s3|file)|queue\/(sqs|local)|credentials\/|parser\/(worker-pool|pool-worker|parse\.worker))/
+
+/** Ports are types and may not pull anything in. */
+const PORTS =
+  /^shared\/(mailbox\/mailbox|archive\/archive|state\/state|queue\/queue|parser\/parser|credentials\/credentials)\.ts$/
+
+const RULES: readonly { readonly name: string; readonly where: RegExp; readonly mayNotImport: RegExp }[] = [
+  {
+    name: 'the contract knows nothing but itself, its schema library and its file format',
+    where: /^shared\/contract\//,
+    mayNotImport: /^(?!shared\/contract\/|zod$|yaml$|node:crypto$)/,
+  },
+  {
+    name: 'mail is pure: octets in, metadata out',
+    where: /^shared\/mail\//,
+    mayNotImport:
+      /^(?!shared\/mail\/|shared\/contract\/|shared\/limits\.ts$|libmime$|mailparser$|@zone-eu\/mailsplit$|node:(crypto|string_decoder|util|buffer|stream)$)/,
+  },
+  {
+    name: 'shared is a library: it knows no entry point, no stack and no test',
+    where: /^shared\//,
+    mayNotImport: /^(functions|infra|test)\//,
+  },
+  {
+    name: 'only adapters touch an SDK, a socket or a mail library',
+    where: new RegExp(`^shared/(?!${ADAPTERS.source.slice('^shared\\/'.length)})`),
+    mayNotImport:
+      /^(@aws-sdk\/|@smithy\/|imapflow$|fauxqs|node:(net|tls|http|https|dgram|worker_threads|child_process)$)/,
+  },
+  {
+    name: 'drain, probe, relay and operations see ports, never adapters',
+    where: /^shared\/(drain|probe|relay|announcement|routing)\.ts$|^shared\/(drain|operations|ledger)\//,
+    mayNotImport:
+      /^shared\/(mailbox\/(imap|pop3|memory)|archive\/(s3|file|memory)|state\/(s3|file|memory)|queue\/(sqs|local|memory)|credentials\/(?!credentials\.ts)|parser\/(?!parser\.ts))/,
+  },
+  {
+    name: 'infra shares names with the functions, never code',
+    where: /^infra\//,
+    mayNotImport: /^(functions|shared\/(?!contract\/)|test)/,
+  },
+  {
+    name: 'the product does not import its tests',
+    where: /^(functions|infra|shared)\//,
+    mayNotImport: /^test\//,
+  },
+]
+
+for (const { name, where, mayNotImport } of RULES)
+  test(name, () => {
+    const broken = IMPORTS.filter(({ from, to }) => where.test(from) && mayNotImport.test(to)).map(
+      ({ from, to }) => `${from} -> ${to}`,
+    )
+    assert.deepEqual(broken, [])
+  })
+
+test('a port is types: what it imports it imports as types', () => {
+  const ports = SOURCES.filter((source) => PORTS.test(source))
+  assert.ok(ports.length >= 5, `${ports.length} ports`)
+  for (const port of ports) {
+    const values = readFileSync(join(ROOT, port), 'utf8').match(/^import (?!type\b).*$/gm)
+    assert.equal(values, null, port)
+  }
+})
+
+test('the environment is read in functions alone', () => {
+  const reading = SOURCES.filter((source) => /^(shared|infra)\//.test(source)).filter((source) =>
+    /process\.env/.test(readFileSync(join(ROOT, source), 'utf8')),
+  )
+  assert.deepEqual(reading, [])
+})
+
+test('the rules look at real imports', () => {
+  assert.ok(IMPORTS.some(({ from, to }) => from === 'shared/drain.ts' && to === 'shared/ledger/ledger.ts'))
+  assert.ok(IMPORTS.some(({ to }) => to === '@aws-sdk/client-s3'))
+  for (const { where } of RULES.filter(({ where }) => !where.source.startsWith('^infra')))
+    assert.ok(
+      SOURCES.some((source) => where.test(source)),
+      `${where} matches no source`,
+    )
+})
