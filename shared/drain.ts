@@ -39,6 +39,7 @@ import {
   type ServerId,
 } from './mailbox/mailbox.ts'
 import { openAnnouncer } from './queue/announcer.ts'
+import { DEFAULT_QUEUE } from './routing.ts'
 
 // The order of a drain, which is the product:
 //
@@ -302,7 +303,7 @@ class Drain {
 
   /** Events about the mailbox go to the default queue. */
   async #announceOther(event: Event, context: MessageContext): Promise<{ unsent?: UnsentEvent }> {
-    const queue = 'default'
+    const queue = DEFAULT_QUEUE
     const body = encodeEvent(event)
     const { id } = event
     const refused = await send(queue, { id, group: this.#settings.mailbox.id, body }, context)
