@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { openImap } from '../../shared/mailbox/imap.ts'
 import type { MailboxAccess, MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import { makeAuthority } from '../support/certificates.ts'
+import { corpus, corpusMissing } from '../support/corpus.ts'
 import * as courier from '../support/courier.ts'
 import * as dovecot from '../support/dovecot.ts'
 import type { FetchedAlone } from '../support/fetch-alone.ts'
@@ -15,11 +16,34 @@ import type { MailServer } from '../support/mail-server.ts'
 
 // The mailbox adapters against real servers; what they do differently is in docs/servers.md.
 
-for (const { name, missing, start } of [
-  { name: 'Dovecot', missing: dovecot.available(), start: dovecot.startDovecot },
-  { name: 'Courier', missing: courier.available(), start: courier.startCourier },
-]) {
-  if (missing === undefined) describe(`mailboxes on ${name}`, () => against(start))
+interface Candidate {
+  readonly name: string
+  readonly missing: string | undefined
+  start(): Promise<MailServer>
+  /** What it sends by IMAP for a file with these octets, lines ending in LF. */
+  byImap(file: string): string
+}
+
+const CANDIDATES: readonly Candidate[] = [
+  {
+    name: 'Dovecot',
+    missing: dovecot.available(),
+    start: dovecot.startDovecot,
+    // CRLF for LF, unless it is there; NUL, which an IMAP string cannot hold, as 0x80.
+    byImap: (file) => file.replace(/\r?\n/g, '\r\n').replaceAll('\0', '\x80'),
+  },
+  {
+    name: 'Courier',
+    missing: courier.available(),
+    start: courier.startCourier,
+    // CRLF for every LF; a CR at the very end is lost.
+    byImap: (file) => file.replaceAll('\n', '\r\n').replace(/\r$/, ''),
+  },
+]
+
+for (const candidate of CANDIDATES) {
+  const { name, missing } = candidate
+  if (missing === undefined) describe(`mailboxes on ${name}`, () => against(candidate))
   else test(`mailboxes on ${name}`, { skip: missing }, () => {})
 }
 
@@ -32,7 +56,7 @@ function onWire(text: string): Buffer {
   return Buffer.from(text.replaceAll('\n', '\r\n'))
 }
 
-function against(start: () => Promise<MailServer>): void {
+function against({ start, byImap }: Candidate): void {
   let server: MailServer
   before(async () => {
     server = await start()
@@ -231,6 +255,33 @@ function against(start: () => Promise<MailServer>): void {
         { transcript: (line) => lines.push(line) },
       )
       assert.ok(lines.filter((line) => / UID FETCH /.test(line)).length < 8)
+    })
+
+    test('a corpus of odd messages comes octet by octet, but for what the server cannot say', {
+      skip: corpusMissing() ?? false,
+    }, async () => {
+      const user = newUser()
+      const files = corpus().map(({ name, octets }) => ({
+        name,
+        text: octets.toString('latin1').replaceAll('\r\n', '\n'),
+      }))
+      await server.put(
+        user,
+        'INBOX',
+        files.map(({ text }) => Buffer.from(text, 'latin1')),
+      )
+
+      await inSession(user, async (session) => {
+        const messages = await collect(session, await session.list('INBOX'))
+        messages.sort((a, b) => Number(a.id) - Number(b.id))
+        assert.equal(messages.length, files.length)
+        for (const [index, { name, text }] of files.entries()) {
+          const message = messages[index]
+          assert.ok(message?.octets?.buffer, name)
+          assert.equal(message.announcedOctets, undefined, name)
+          assert.ok(message.octets.buffer.equals(Buffer.from(byImap(text), 'latin1')), name)
+        }
+      })
     })
 
     test('a message of 150 MB goes to the spool in chunks, in less than 300 MB of memory', async () => {
