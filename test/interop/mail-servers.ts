@@ -1,0 +1,87 @@
+import { createCipheriv, createHash } from 'node:crypto'
+import type { MailboxAccess } from '../../shared/mailbox/mailbox.ts'
+import * as courier from '../support/courier.ts'
+import * as dovecot from '../support/dovecot.ts'
+import type { MailServer } from '../support/mail-server.ts'
+
+// The servers that the mailbox adapters are tried on, and what is put into their mailboxes.
+
+export interface Candidate {
+  readonly name: string
+  readonly missing: string | undefined
+  start(): Promise<MailServer>
+  /** What it sends by IMAP for a file with these octets, lines ending in LF. */
+  byImap(file: string): string
+}
+
+export const CANDIDATES: readonly Candidate[] = [
+  {
+    name: 'Dovecot',
+    missing: dovecot.available(),
+    start: dovecot.startDovecot,
+    // CRLF for LF, unless it is there; NUL, which an IMAP string cannot hold, as 0x80.
+    byImap: (file) => file.replace(/\r?\n/g, '\r\n').replaceAll('\0', '\x80'),
+  },
+  {
+    name: 'Courier',
+    missing: courier.available(),
+    start: courier.startCourier,
+    // CRLF for every LF; a CR at the very end is lost.
+    byImap: (file) => file.replaceAll('\n', '\r\n').replace(/\r$/, ''),
+  },
+]
+
+/** Changes of the access; the port follows `tls`. */
+export type Changes = Partial<Omit<MailboxAccess, 'port'>>
+
+/** Access over TLS, implicit by default, to INBOX. */
+export function accessOn(
+  server: MailServer,
+  protocol: 'imap' | 'pop3',
+  user: string,
+  changes: Changes = {},
+): MailboxAccess {
+  return {
+    host: 'localhost',
+    port: server.ports[changes.tls === 'starttls' ? protocol : (`${protocol}s` as const)],
+    tls: 'implicit',
+    ca: server.ca,
+    user,
+    password: async () => server.password,
+    folders: ['INBOX'],
+    search: undefined,
+    ...changes,
+  }
+}
+
+let users = 0
+
+/** A user with an empty mailbox. */
+export function newUser(): string {
+  return `user${++users}@example.org`
+}
+
+/** What a delivery agent writes: lines end in LF, and every server sends CRLF. */
+export function letter(number: number, more = ''): string {
+  return `From: "Sender ${number}" <s${number}@example.net>\nSubject: letter ${number}\n${more}\nText of ${number}.\n.\n..\n`
+}
+
+export function onWire(text: string): Buffer {
+  return Buffer.from(text.replaceAll('\n', '\r\n'))
+}
+
+/** Lines of base64, of random octets that are the same each time. */
+export async function* large(octets: number): AsyncGenerator<Buffer> {
+  yield Buffer.from('Subject: large\n\n')
+  const random = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16))
+  const zeros = Buffer.alloc(57 * 1024)
+  for (let sent = 0; sent < octets; ) {
+    const lines = random.update(zeros).toString('base64').replace(/.{76}/g, '$&\n')
+    yield Buffer.from(lines)
+    sent += lines.length
+  }
+}
+
+export function sha256(octets: Buffer): string {
+  return createHash('sha256').update(octets).digest('hex')
+}
