@@ -202,7 +202,7 @@ describe('IMAP, against a server in process', () => {
       messages: [
         {
           raw: 'From: "Old" <a@x.example>\r\nSubject: invoice\r\n\r\nx',
-          internalDate: new Date('2025-12-31T12:00:00Z'),
+          internalDate: new Date('2025-12-29T12:00:00Z'),
         },
         {
           raw: 'From: b@x.example\r\nSubject: a "quoted" one\r\n\r\nx',
