@@ -16,7 +16,9 @@ if (Number(process.versions.node.split('.')[0]) >= OLDEST) {
   const node = installedNode()
   if (node) hand(node)
   else {
-    console.error(`mailsluice needs Node ${OLDEST} and this is ${process.version}; run npm ci, which brings it.`)
+    console.error(
+      `mailsluice needs Node ${OLDEST} and this is ${process.version}; run npm ci, which brings it.`,
+    )
     process.exitCode = 1
   }
 }

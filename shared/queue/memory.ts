@@ -36,7 +36,7 @@ export function openMemoryQueues(options: {
     return found
   }
 
-  function take(queue: Queue, visibilitySeconds: number): Held[] {
+  function take(queue: Queue, visibilitySeconds: number, maxEvents: number): Held[] {
     const now = performance.now()
     // A FIFO group stands still while one of its messages is with a consumer.
     const locked = new Set(
@@ -45,7 +45,7 @@ export function openMemoryQueues(options: {
     const ready = queue.held.filter(
       ({ event, visibleAt }) => visibleAt <= now && !(queue.fifo && locked.has(event.group)),
     )
-    const taken = ready.slice(0, 10)
+    const taken = ready.slice(0, maxEvents)
     for (const held of taken) {
       held.receiveCount++
       held.visibleAt = now + visibilitySeconds * 1000
@@ -67,13 +67,13 @@ export function openMemoryQueues(options: {
       })
     },
 
-    async receive(name, { waitSeconds, visibilitySeconds }) {
+    async receive(name, { waitSeconds, visibilitySeconds, maxEvents = 10 }) {
       const queue = named(name)
       const until = performance.now() + waitSeconds * 1000
-      let taken = take(queue, visibilitySeconds)
+      let taken = take(queue, visibilitySeconds, maxEvents)
       while (taken.length === 0 && performance.now() < until) {
         await sleep(10)
-        taken = take(queue, visibilitySeconds)
+        taken = take(queue, visibilitySeconds, maxEvents)
       }
       return taken.map((held) => ({
         body: held.event.body,

@@ -38,10 +38,10 @@ export interface EventQueues {
    * After a lost answer a standard queue may hold an event twice.
    */
   send(queue: string, events: readonly OutgoingEvent[]): Promise<readonly SendResult[]>
-  /** Long-polls once, up to `waitSeconds` (0 to 20); at most 10 events. */
+  /** Long-polls once, up to `waitSeconds` (0 to 20); at most `maxEvents` (1 to 10, default 10). */
   receive(
     queue: string,
-    options: { waitSeconds: number; visibilitySeconds: number },
+    options: { waitSeconds: number; visibilitySeconds: number; maxEvents?: number },
   ): Promise<readonly ReceivedEvent[]>
   check(queue: string): Promise<QueueFacts>
 }

@@ -232,14 +232,14 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
       return results
     },
 
-    async receive(queue, { waitSeconds, visibilitySeconds }) {
+    async receive(queue, { waitSeconds, visibilitySeconds, maxEvents = 10 }) {
       const { client, url } = await resolve(queue)
       const where = `queue ${queue}`
       const { Messages = [] } = await request(where, () =>
         client.send(
           new ReceiveMessageCommand({
             QueueUrl: url,
-            MaxNumberOfMessages: 10,
+            MaxNumberOfMessages: maxEvents,
             WaitTimeSeconds: waitSeconds,
             VisibilityTimeout: visibilitySeconds,
             MessageSystemAttributeNames: ['ApproximateReceiveCount'],

@@ -1,0 +1,89 @@
+import { createWriteStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { parseRawKey } from '../../shared/contract/object-key.ts'
+import { ConfigurationError } from '../../shared/errors.ts'
+import { readSegments } from '../../shared/ledger/ledger.ts'
+import type { MessageEntry } from '../../shared/ledger/segment.ts'
+import { findMessages } from '../../shared/operations/find-message.ts'
+import { octetsText, printable, table } from './output.ts'
+import type { Run } from './run.ts'
+import { chosenMailboxes } from './settings.ts'
+
+/** What is archived, as the ledger has it: every message once, in the order in which they were archived. */
+export async function listCommand(
+  run: Run,
+  ids: readonly string[],
+  options: { readonly limit: number },
+): Promise<void> {
+  const { output, settings } = run
+  const mailboxes = chosenMailboxes(settings.config, ids)
+  const { stores, signal } = await run.open()
+  let left = options.limit
+  const rows: string[][] = []
+  for (const { id } of mailboxes)
+    for await (const { header, entries } of readSegments(id, stores.archive)) {
+      if (left <= 0 || signal.aborted) break
+      for (const entry of entries) {
+        if (entry.type !== 'message' || entry.outcome === 'duplicate' || left <= 0) continue
+        left--
+        const { type, writtenFor, ...message } = entry
+        output.result({ mailbox: id, seq: header.seq, archivedAt: header.closedAt, ...message }, () => {
+          rows.push(rowOf(id, header.closedAt, entry))
+          return ''
+        })
+      }
+    }
+  if (rows.length > 0) output.result({}, () => table(rows))
+  if (left <= 0) output.note(`There may be more: raise --limit (${options.limit}).`)
+}
+
+function rowOf(mailbox: string, archivedAt: string, entry: MessageEntry): string[] {
+  const from = entry.from ?? ''
+  return [
+    mailbox,
+    entry.sha256.slice(0, 12),
+    archivedAt.slice(0, 19).replace('T', ' '),
+    octetsText(entry.octets),
+    printable(from.length > 32 ? `${from.slice(0, 31)}…` : from),
+    printable(entry.subject ?? ''),
+  ]
+}
+
+/** The octets of one message, to stdout or a file. The archive checks them against their SHA-256 on the way. */
+export async function getCommand(run: Run, id: string, options: { readonly output?: string }): Promise<void> {
+  const { output, settings } = run
+  const { stores } = await run.open()
+  const mailboxes = settings.config.mailboxes.map((mailbox) => mailbox.id)
+  const found = await findMessages(id, mailboxes, stores.archive)
+  if (!found)
+    throw new ConfigurationError('archive get', [
+      `${id} names no message; expected a SHA-256 or its first 6 digits, <mailbox>/<sha256>, or a key raw/…`,
+    ])
+  const [facts, ...others] = found
+  if (!facts) {
+    output.problem(
+      'archive',
+      new Error(`no message ${id} in ${mailboxes.join(', ')}; see mailsluice archive list`),
+    )
+    return
+  }
+  if (others.length > 0 && !found.every(({ sha256 }) => sha256 === facts.sha256)) {
+    const keys = found.map(({ key }) => `${parseRawKey(key)?.mailbox}/${parseRawKey(key)?.sha256}`)
+    output.problem(
+      'archive',
+      new Error(`${id} names ${found.length} messages, give more of it: ${keys.join(', ')}`),
+    )
+    return
+  }
+  const { body } = await stores.archive.get(facts.key)
+  if (options.output !== undefined) {
+    await pipeline(body, createWriteStream(options.output, { flags: 'wx' }))
+    output.result(
+      { ...facts, file: options.output },
+      () => `${options.output}: ${octetsText(facts.octets)}, SHA-256 ${facts.sha256}`,
+    )
+  } else if (output.json) {
+    body.destroy()
+    output.result({ ...facts, uri: stores.archive.uri(facts.key) }, () => '')
+  } else await pipeline(body, output.stdout, { end: false })
+}

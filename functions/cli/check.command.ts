@@ -1,0 +1,85 @@
+import type { ArchiveFacts } from '../../shared/archive/archive.ts'
+import { portOf } from '../../shared/contract/config.ts'
+import { type CheckedMailbox, checkArchive, checkMailbox, checkQueue } from '../../shared/operations/check.ts'
+import { countText } from './output.ts'
+import type { Run } from './run.ts'
+import { chosenMailboxes } from './settings.ts'
+
+/** Connects to everything and changes nothing. Looks at all of it, also after a problem. */
+export async function checkCommand(run: Run, ids: readonly string[]): Promise<void> {
+  const { output, settings } = run
+  const mailboxes = chosenMailboxes(settings.config, ids)
+  const { stores } = await run.open()
+
+  const archive = await checkArchive(stores.archive)
+  if (archive.facts) {
+    const { facts } = archive
+    output.result({ kind: 'archive', ok: true, ...facts }, () => archiveText(facts))
+    for (const warning of facts.warnings) output.note(`mailsluice: archive: ${warning}`)
+  } else {
+    output.result({ kind: 'archive', ok: false, ...errorFields(archive.error) }, () => '')
+    output.problem('archive', archive.error)
+  }
+
+  for (const name of Object.keys(settings.config.queues)) {
+    const { facts, error } = await checkQueue(stores.queues, name)
+    output.result({ kind: 'queue', ok: facts !== undefined, name, ...facts, ...errorFields(error) }, () =>
+      facts
+        ? `queue ${name}: ${facts.url}, ${countText(facts.approximateMessages)} waiting${facts.fifo ? ', FIFO' : ''}`
+        : '',
+    )
+    if (error) output.problem(`queue ${name}`, error)
+  }
+
+  for (const { extract, queue } of settings.config.routes)
+    if (extract)
+      output.note(
+        `mailsluice: route to ${queue}: extract is accepted and not acted upon yet; the event lists every attachment`,
+      )
+
+  for (const checked of await Promise.all(
+    mailboxes.map((mailbox) => checkMailbox(mailbox, run.opener(mailbox))),
+  )) {
+    const { mailbox, server, folders, error } = checked
+    output.result(
+      {
+        kind: 'mailbox',
+        ok: error === undefined,
+        id: mailbox.id,
+        protocol: mailbox.protocol,
+        server,
+        folders: folders.map(({ ids: listed, ...folder }) => ({ ...folder, ids: listed?.length })),
+        ...errorFields(error),
+      },
+      () => mailboxText(checked),
+    )
+    if (error) output.problem(`${mailbox.id} (${mailbox.host}:${portOf(mailbox)})`, error)
+  }
+}
+
+function errorFields(error: { code: string; message: string; remedy: string } | undefined) {
+  return error ? { error: { code: error.code, message: error.message, remedy: error.remedy } } : {}
+}
+
+function archiveText({ location, versioning, objectLock, defaultRetention }: ArchiveFacts): string {
+  const lock = objectLock ? 'Object Lock on' : 'no Object Lock'
+  const retention = defaultRetention
+    ? `, retention ${defaultRetention.days} days (${defaultRetention.mode})`
+    : ', no default retention'
+  return `archive ${location}: ${lock}${objectLock ? retention : ''}${versioning ? ', versioned' : ''}`
+}
+
+function mailboxText({ mailbox, server, folders, error }: CheckedMailbox): string {
+  if (error || !server) return ''
+  const where = `${server.host}:${server.port}`
+  const lines = [
+    `mailbox ${mailbox.id}: ${mailbox.protocol} ${where}, TLS ${server.tls}, signed in as ${mailbox.user}`,
+  ]
+  for (const { folder, messages, uidNext, epoch } of folders)
+    lines.push(
+      `  ${folder}: ${countText(messages)} messages${uidNext === undefined ? '' : `, UIDVALIDITY ${epoch}, UIDNEXT ${uidNext}`}`,
+    )
+  if (folders.length === 0) lines.push('  no folder matches')
+  lines.push(`  ${server.capabilities.join(' ')}`)
+  return lines.join('\n')
+}

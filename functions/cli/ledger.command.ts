@@ -1,0 +1,78 @@
+import { countIds } from '../../shared/ledger/id-days.ts'
+import { readSegments } from '../../shared/ledger/ledger.ts'
+import type { Entry, SegmentHeader } from '../../shared/ledger/segment.ts'
+import { verifyLedger } from '../../shared/ledger/verify.ts'
+import { countText, octetsText, printable } from './output.ts'
+import type { Run } from './run.ts'
+import { chosenMailboxes } from './settings.ts'
+
+/** Every segment with its entries. With --json the lines as they are stored, each with mailbox and seq. */
+export async function showCommand(run: Run, ids: readonly string[]): Promise<void> {
+  const { output, settings } = run
+  const mailboxes = chosenMailboxes(settings.config, ids)
+  const { stores, signal } = await run.open()
+  for (const { id } of mailboxes)
+    for await (const { header, entries, sha256 } of readSegments(id, stores.archive)) {
+      if (signal.aborted) return
+      output.result({ ...header, sha256 }, () => headerText(header, sha256))
+      for (const entry of entries)
+        output.result({ mailbox: id, seq: header.seq, ...entry }, () => `  ${printable(entryText(entry))}`)
+    }
+}
+
+/** The chain, and that every object it names is there as recorded. */
+export async function verifyCommand(run: Run, ids: readonly string[]): Promise<void> {
+  const { output, settings } = run
+  const mailboxes = chosenMailboxes(settings.config, ids)
+  const { stores } = await run.open()
+  for (const { id } of mailboxes) {
+    const result = await verifyLedger(id, stores.archive, (segments) => {
+      if (segments % 100 === 0) output.progress(`${id}: ${countText(segments)} segments`)
+    })
+    output.result({ ...result, ok: result.problems.length === 0 }, () => {
+      const { segments, messages, octets, head, pending, unrecorded, problems } = result
+      const verdict = problems.length === 0 ? 'verified' : `${problems.length} PROBLEMS`
+      const more = [
+        pending > 0 ? `${countText(pending)} not announced yet` : '',
+        unrecorded.length > 0 ? `${countText(unrecorded.length)} objects not recorded yet` : '',
+      ].filter((text) => text !== '')
+      const details = more.length > 0 ? `; ${more.join('; ')}` : ''
+      return `${id}: ${verdict}: ${countText(segments)} segments, ${countText(messages)} messages, ${octetsText(octets)}${head ? `, head ${head}` : ''}${details}`
+    })
+    for (const { kind, key, reason } of result.problems)
+      output.problem(`${id}: ${kind}: ${key}`, new Error(reason))
+  }
+}
+
+function headerText(
+  { mailbox, seq, closedAt, drain, server, entries }: SegmentHeader,
+  sha256: string,
+): string {
+  const from = server ? ` from ${server.protocol} ${server.host}:${server.port} (${server.tls})` : ''
+  return `${mailbox} segment ${seq}, ${closedAt}, ${entries} entries${from}, drain ${drain}\n  SHA-256 ${sha256}`
+}
+
+function entryText(entry: Entry): string {
+  switch (entry.type) {
+    case 'message':
+      return `${entry.outcome} ${entry.folder} ${entry.id}: ${entry.sha256.slice(0, 12)} ${octetsText(entry.octets)}${entry.subject ? `, ${entry.subject}` : ''}${entry.refused ? ` (${entry.refused})` : ''}`
+    case 'failed':
+    case 'quarantined':
+      return `${entry.type} ${entry.folder} ${entry.id}: ${entry.code} after ${entry.attempts} attempts: ${entry.reason}`
+    case 'gone':
+      return `gone ${entry.folder} ${entry.id}`
+    case 'vanished':
+    case 'filtered':
+      return `${entry.type} ${entry.folder}: ${countText(countIds(entry.ids))} messages`
+    case 'reset':
+      return `reset ${entry.folder}: UIDVALIDITY ${entry.from} became ${entry.to}`
+    case 'announced':
+      return `announced late ${entry.event} on ${entry.queue}`
+    case 'acknowledge':
+    case 'acknowledged': {
+      const { kind } = entry.action as { kind?: string }
+      const what = entry.type === 'acknowledge' ? `to ${kind}` : entry.effect
+      return `${entry.type} ${entry.folder}: ${countText(countIds(entry.ids))} messages ${what}`
+    }
+  }
+}

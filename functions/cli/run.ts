@@ -1,0 +1,69 @@
+import type { MailboxConfig } from '../../shared/contract/config.ts'
+import { openCredentials } from '../../shared/credentials/open.ts'
+import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
+import { mailboxOpener, openAwsStores, openLocalStores, type Stores } from '../compose.ts'
+import { Output, printable, type Terminal } from './output.ts'
+import { readSettings, type Settings } from './settings.ts'
+
+/** Options that every command takes. */
+export interface CommonOptions {
+  readonly config: string
+  readonly json?: boolean
+  /** Folder of the archive and queues on this machine. */
+  readonly local?: string
+  readonly debug?: boolean
+}
+
+/** One run of a command: its settings, what it says, and the stores once it needs them. */
+export class Run {
+  readonly settings: Settings
+  readonly output: Output
+  readonly options: CommonOptions
+  readonly #terminal: Terminal
+  readonly #ended: AbortController = new AbortController()
+  #stores: Promise<Stores> | undefined
+
+  constructor(options: CommonOptions, terminal: Terminal) {
+    this.options = options
+    this.#terminal = terminal
+    this.output = new Output(terminal, options.json ?? false)
+    this.settings = readSettings(options.config, { local: options.local !== undefined })
+  }
+
+  /** Opens the stores on first use. `signal`: the operator wants an orderly end. */
+  async open(): Promise<{ readonly stores: Stores; readonly signal: AbortSignal }> {
+    this.#stores ??= this.#openStores()
+    return { stores: await this.#stores, signal: this.#ended.signal }
+  }
+
+  opener(mailbox: MailboxConfig): () => Promise<MailboxSession> {
+    const { folder, authorities } = this.settings
+    const credentials = openCredentials({ environment: this.#terminal.environment, folder })
+    const transcript = this.options.debug
+      ? (line: string) => this.output.note(`${mailbox.id} ${printable(line)}`)
+      : undefined
+    return mailboxOpener(mailbox, { credentials, authorities, transcript })
+  }
+
+  /** An orderly end; the caller presses again to end at once. */
+  stop(): void {
+    this.#ended.abort()
+  }
+
+  async close(): Promise<void> {
+    const stores = await this.#stores?.catch(() => undefined)
+    await stores?.close()
+  }
+
+  async #openStores(): Promise<Stores> {
+    const { config } = this.settings
+    const { local } = this.options
+    if (local !== undefined) return openLocalStores(config, local)
+    // readSettings insists on a bucket without --local.
+    const bucket = config.archive.bucket as string
+    return openAwsStores(
+      { bucket, stateBucket: config.state?.bucket, queues: config.queues },
+      this.#terminal.environment,
+    )
+  }
+}

@@ -1,0 +1,87 @@
+import { join, resolve } from 'node:path'
+import type { Archive } from '../shared/archive/archive.ts'
+import { openFileArchive } from '../shared/archive/file.ts'
+import { openS3Archive } from '../shared/archive/s3.ts'
+import { type Config, type MailboxConfig, portOf } from '../shared/contract/config.ts'
+import type { Credentials } from '../shared/credentials/credentials.ts'
+import { openImap } from '../shared/mailbox/imap.ts'
+import type { MailboxAccess, MailboxSession } from '../shared/mailbox/mailbox.ts'
+import { openPop3 } from '../shared/mailbox/pop3.ts'
+import { openLocalQueues } from '../shared/queue/local.ts'
+import type { EventQueues } from '../shared/queue/queue.ts'
+import { openSqsQueues } from '../shared/queue/sqs.ts'
+import { openFileState } from '../shared/state/file.ts'
+import { openS3State } from '../shared/state/s3.ts'
+import type { StateStore } from '../shared/state/state.ts'
+
+// Which adapter stands behind which port. The command line and the Lambdas build from here, so that they run on the same ones.
+
+/** Where messages go. Whoever opened it closes it. */
+export interface Stores {
+  readonly archive: Archive
+  readonly state: StateStore | undefined
+  readonly queues: EventQueues
+  close(): Promise<void>
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Everything on this machine, under one folder. */
+export async function openLocalStores(config: Pick<Config, 'queues'>, folder: string): Promise<Stores> {
+  const root = resolve(folder)
+  const queues = await openLocalQueues({ folder: join(root, 'queues'), queues: config.queues })
+  return {
+    archive: openFileArchive(join(root, 'archive')),
+    state: openFileState(join(root, 'state')),
+    queues,
+    close: () => queues.close(),
+  }
+}
+
+/** S3 and SQS, or what speaks their protocols: the AWS SDK's own settings count. `bucket` is required. */
+export function openAwsStores(
+  {
+    bucket,
+    stateBucket,
+    queues: addresses,
+  }: { bucket: string; stateBucket: string | undefined; queues: Config['queues'] },
+  environment: Environment,
+): Stores {
+  const endpoint = environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
+  const archive = openS3Archive({ bucket, endpoint })
+  const state = stateBucket === undefined ? undefined : openS3State({ bucket: stateBucket, endpoint })
+  const queues = openSqsQueues({ queues: addresses })
+  return {
+    archive,
+    state,
+    queues,
+    async close() {
+      archive.close()
+      state?.close()
+      queues.close()
+    },
+  }
+}
+
+export interface AccessOptions {
+  readonly credentials: Credentials
+  /** PEM of private CAs by their path in the configuration. */
+  readonly authorities: Readonly<Record<string, string>>
+  readonly transcript?: ((line: string) => void) | undefined
+}
+
+/** How a drain, probe or check opens the mailbox. The password is asked for at every opening, so that a changed one counts at once. */
+export function mailboxOpener(mailbox: MailboxConfig, options: AccessOptions): () => Promise<MailboxSession> {
+  const access: MailboxAccess = {
+    host: mailbox.host,
+    port: portOf(mailbox),
+    tls: mailbox.tls,
+    ca: mailbox.ca === undefined ? undefined : options.authorities[mailbox.ca],
+    user: mailbox.user,
+    password: () => options.credentials.password(mailbox.credential),
+    folders: mailbox.folders,
+    search: mailbox.search,
+    transcript: options.transcript,
+  }
+  return () => (mailbox.protocol === 'imap' ? openImap(access) : openPop3(access))
+}

@@ -1,0 +1,175 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { ConfigurationError, IngestError } from '../shared/errors.ts'
+import { applyCommand } from './cli/apply.command.ts'
+import { getCommand, listCommand } from './cli/archive.command.ts'
+import { checkCommand } from './cli/check.command.ts'
+import { type DrainCommandOptions, drainCommand } from './cli/drain.command.ts'
+import { type ReceiveOptions, receiveCommand, serveCommand } from './cli/events.command.ts'
+import { showCommand, verifyCommand } from './cli/ledger.command.ts'
+import { describe, type Terminal } from './cli/output.ts'
+import { type CommonOptions, Run } from './cli/run.ts'
+
+// The command line. Exit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.
+
+const LOCAL_FOLDER = '.mailsluice'
+
+/** Runs one command; resolves to the exit status. Rejects with defects alone. */
+export async function main(
+  arguments_: readonly string[],
+  terminal: Terminal = processTerminal(),
+): Promise<number> {
+  let status = 0
+  const command =
+    <Options>(work: (run: Run, options: Options, operands: string[]) => Promise<void>) =>
+    async (...received: unknown[]): Promise<void> => {
+      const self = received.at(-1) as Command
+      const options = self.optsWithGlobals() as CommonOptions & Options
+      status = await runOnce(options, terminal, (run) => work(run, options, self.args))
+    }
+  try {
+    await program(command, terminal).parseAsync(withLocalFolder(arguments_), { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (!(error instanceof ConfigurationError)) throw error
+    terminal.stderr.write(`mailsluice: ${error.message}\n`)
+    return 2
+  }
+  return status
+}
+
+type Wrap = <Options>(
+  work: (run: Run, options: Options, operands: string[]) => Promise<void>,
+) => (...received: unknown[]) => Promise<void>
+
+function program(command: Wrap, { stdout, stderr }: Terminal): Command {
+  const root = new Command('mailsluice')
+    .description(
+      'Drains POP3 and IMAP mailboxes into a locked archive and announces every message on a queue.',
+    )
+    .option('--config <file>', 'configuration', 'mailsluice.yaml')
+    .option('--json', 'one JSON object a line on stdout, and nothing else there')
+    .option(
+      '--local <dir>',
+      `archive as files and queues on this machine, under a folder: --local (${LOCAL_FOLDER}) or --local=DIR; without it the AWS SDK's own settings count`,
+    )
+    .option('--debug', 'show the protocol conversations on stderr, credentials masked')
+    .showHelpAfterError('Try mailsluice --help.')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
+    .addHelpText(
+      'after',
+      '\nExit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.',
+    )
+
+  root
+    .command('check')
+    .description('connect to each mailbox and to the archive and queues; change nothing')
+    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .action(command((run, _, ids) => checkCommand(run, ids)))
+  root
+    .command('drain')
+    .description('drain the named mailboxes once')
+    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .option('--dry-run', 'fetch everything that is due, and store, announce and acknowledge nothing')
+    .option('--for <duration>', 'stop in good order after this time: 90s, 5m, 1h')
+    .action(command<DrainCommandOptions>((run, options, ids) => drainCommand(run, ids, options)))
+
+  const events = root.command('events').description('read the queues as a consumer would')
+  events
+    .command('receive')
+    .description('print events and remove them from the queue')
+    .option('--queue <name>', 'a name under queues', 'default')
+    .option('--max <count>', 'at most this many', positive, 10)
+    .option('--wait <seconds>', 'how long to wait for an event, 0 to 20', seconds, 1)
+    .option('--keep', 'leave them in the queue (others see them again after 30 s)')
+    .option('--follow', 'go on until stopped')
+    .option('--full', 'the whole event, indented')
+    .action(command<ReceiveOptions>((run, options) => receiveCommand(run, options)))
+  events
+    .command('serve')
+    .description('serve the queues of --local until stopped, for consumers with an SDK of their own')
+    .action(command((run) => serveCommand(run)))
+
+  const archive = root.command('archive').description('look into the archive')
+  archive
+    .command('list')
+    .description('list archived messages in the order in which they were archived')
+    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .option('--limit <count>', 'at most this many', positive, 1000)
+    .action(command<{ limit: number }>((run, options, ids) => listCommand(run, ids, options)))
+  archive
+    .command('get')
+    .description('write the octets of one message to stdout')
+    .argument('<id>', 'SHA-256 or its first 6 digits, <mailbox>/<sha256>, or a key')
+    .option('--output <file>', 'to a file that is not there yet')
+    .action(command<{ output?: string }>((run, options, [id]) => getCommand(run, id as string, options)))
+
+  const ledger = root.command('ledger').description('the record of what was done')
+  ledger
+    .command('show')
+    .description('print every segment with its entries')
+    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .action(command((run, _, ids) => showCommand(run, ids)))
+  ledger
+    .command('verify')
+    .description('check the chain of segments, and that every object they name is there')
+    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .action(command((run, _, ids) => verifyCommand(run, ids)))
+
+  root
+    .command('apply')
+    .description('store the configuration where the Lambdas read it')
+    .action(command((run) => applyCommand(run)))
+  return root
+}
+
+async function runOnce(
+  options: CommonOptions,
+  terminal: Terminal,
+  work: (run: Run) => Promise<void>,
+): Promise<number> {
+  const run = new Run(options, terminal)
+  const stop = (): void => {
+    run.output.note('mailsluice: ending in good order; press Ctrl-C again to end at once.')
+    run.stop()
+  }
+  // After the first the default is back: the second ends the process.
+  for (const signal of SIGNALS) process.once(signal, stop)
+  try {
+    await work(run)
+    return run.output.exitStatus
+  } catch (error) {
+    if (!(error instanceof IngestError)) throw error
+    terminal.stderr.write(`mailsluice: ${describe('', error)}\n`)
+    return 1
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, stop)
+    await run.close()
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+/** `--local` may stand alone or carry its folder after `=`; a word after it is a command or mailbox. */
+function withLocalFolder(arguments_: readonly string[]): string[] {
+  return arguments_.map((argument) => (argument === '--local' ? `--local=${LOCAL_FOLDER}` : argument))
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.')
+  return Number(text)
+}
+
+function seconds(text: string): number {
+  if (!/^(1?\d|20)$/.test(text)) throw new InvalidArgumentError('Expected seconds from 0 to 20.')
+  return Number(text)
+}
+
+function processTerminal(): Terminal {
+  // A reader that has seen enough (head) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+  return { stdout: process.stdout, stderr: process.stderr, environment: process.env }
+}
