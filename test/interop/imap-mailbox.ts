@@ -1,21 +1,17 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { openImap } from '../../shared/mailbox/imap.ts'
 import type { MailboxAccess, MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import { corpus, corpusMissing } from '../support/corpus.ts'
-import type { FetchedAlone } from '../support/fetch-alone.ts'
+import { fetchAlone } from '../support/fetch-alone.ts'
 import { collect, withSession } from '../support/imap-session.ts'
 import type { MailServer } from '../support/mail-server.ts'
 import {
   accessOn,
   type Candidate,
   type Changes,
-  large,
+  largeLetter,
   letter,
   newUser,
   onWire,
@@ -236,21 +232,11 @@ export function imapOn({ byImap }: Candidate, running: () => MailServer): void {
 
     test('a message of 150 MB goes to the spool in chunks, in less than 300 MB of memory', async () => {
       const user = newUser()
-      const onWireHash = createHash('sha256')
-      let octets = 0
-      await running().put(user, 'INBOX', [{ octets: large(150 * 1024 * 1024) }, letter(2)])
+      const { octets, length, sha256 } = await largeLetter(150 * 1024 * 1024)
+      await running().put(user, 'INBOX', [{ octets: octets() }, letter(2)])
 
-      const { messages, maxRssMib } = await fetchAlone({
-        access: { ...imap(user), password: undefined },
-        password: running().password,
-      })
-      for await (const lines of large(150 * 1024 * 1024)) {
-        const sent = onWire(lines.toString('latin1'))
-        onWireHash.update(sent)
-        octets += sent.length
-      }
-      const expected = onWireHash.digest('hex')
-      assert.deepEqual(messages[0], { length: octets, sha256: expected, spooled: true, readSha256: expected })
+      const { messages, maxRssMib } = await fetchAlone(imap(user))
+      assert.deepEqual(messages[0], { length, sha256, spooled: true, readSha256: sha256 })
       assert.equal(messages.length, 2)
       assert.ok(maxRssMib < 300, `${maxRssMib} MiB`)
     })
@@ -355,12 +341,6 @@ export function imapOn({ byImap }: Candidate, running: () => MailServer): void {
       return found
     }
   })
-}
-
-async function fetchAlone(access: object): Promise<FetchedAlone> {
-  const program = fileURLToPath(new URL('../support/fetch-alone.ts', import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, [program, JSON.stringify(access)])
-  return JSON.parse(stdout) as FetchedAlone
 }
 
 /** Servers write the size into the file name of a message. */

@@ -70,8 +70,21 @@ export function onWire(text: string): Buffer {
   return Buffer.from(text.replaceAll('\n', '\r\n'))
 }
 
-/** Lines of base64, of random octets that are the same each time. */
-export async function* large(octets: number): AsyncGenerator<Buffer> {
+/** A letter of at least so many octets, the same each time it is asked for; length and SHA-256 are those on the wire. */
+export async function largeLetter(
+  octets: number,
+): Promise<{ octets(): AsyncIterable<Buffer>; length: number; sha256: string }> {
+  const hash = createHash('sha256')
+  let length = 0
+  for await (const lines of base64Letter(octets)) {
+    const sent = onWire(lines.toString('latin1'))
+    hash.update(sent)
+    length += sent.length
+  }
+  return { octets: () => base64Letter(octets), length, sha256: hash.digest('hex') }
+}
+
+async function* base64Letter(octets: number): AsyncGenerator<Buffer> {
   yield Buffer.from('Subject: large\n\n')
   const random = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16))
   const zeros = Buffer.alloc(57 * 1024)

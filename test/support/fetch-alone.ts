@@ -1,14 +1,10 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { openImap } from '../../shared/mailbox/imap.ts'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { MailboxAccess } from '../../shared/mailbox/mailbox.ts'
-import { openSpool } from '../../shared/octets.ts'
 
-// A process of its own that fetches INBOX, so that its memory is that of a fetch and nothing else. Reads the access as JSON from
-// its first argument, writes what it fetched and the most memory it ever had as JSON.
-
-/** `MailboxAccess` as far as JSON can say it, and the password. */
-export interface AloneAccess {
+/** What fetch-inbox.ts reads from its first argument, as JSON. */
+export interface Request {
   readonly access: Omit<MailboxAccess, 'password' | 'transcript'>
   readonly password: string
 }
@@ -18,44 +14,17 @@ export interface FetchedAlone {
     readonly length: number
     readonly sha256: string
     readonly spooled: boolean
-    /** Of what the spool gives back. */
+    /** Of what the octets give back when they are opened. */
     readonly readSha256: string
   }[]
   readonly maxRssMib: number
 }
 
-const { access, password } = JSON.parse(process.argv[2] ?? '') as AloneAccess
-const session = await openImap({
-  ...access,
-  ca: access.ca,
-  search: undefined,
-  password: async () => password,
-})
-const spool = openSpool()
-const messages: FetchedAlone['messages'][number][] = []
-try {
-  const listing = await session.list('INBOX')
-  for await (const { octets } of session.fetch(listing, listing.ids, {
-    maxOctets: 1024 ** 3,
-    spool,
-    keepGoing: () => true,
-  })) {
-    if (octets === undefined) continue
-    const hash = createHash('sha256')
-    for await (const part of octets.open()) hash.update(part)
-    messages.push({
-      length: octets.length,
-      sha256: octets.sha256,
-      spooled: octets.path !== undefined,
-      readSha256: hash.digest('hex'),
-    })
-    await octets.discard()
-  }
-} finally {
-  await spool.close()
-  await session.close()
+const PROGRAM = fileURLToPath(new URL('./fetch-inbox.ts', import.meta.url))
+
+/** Fetches INBOX in a process that does nothing else, so that its memory is that of a fetch. Without a search. */
+export async function fetchAlone(access: MailboxAccess): Promise<FetchedAlone> {
+  const request: Request = { access, password: await access.password() }
+  const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, JSON.stringify(request)])
+  return JSON.parse(stdout) as FetchedAlone
 }
-// Not getrusage: what that says begins with the memory of the process that started this one.
-const [, peakKib] = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
-const told: FetchedAlone = { messages, maxRssMib: Math.round(Number(peakKib) / 1024) }
-process.stdout.write(JSON.stringify(told))
