@@ -1,0 +1,32 @@
+import { open } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { missing } from './missing.ts'
+
+/** A password has no reason to be longer; a wrong path may lead to something that is. */
+const MOST_OCTETS = 64 * 1024
+
+/**
+ * The content of a file, one line end at its end dropped. A relative path starts at `folder`. Refused when others than the owner may read it,
+ * as ssh refuses such keys; Windows has no such modes.
+ */
+export async function filePassword(path: string, folder: string): Promise<string> {
+  const reference = `file:${path}`
+  const handle = await open(resolve(folder, path), 'r').catch((error: NodeJS.ErrnoException) => {
+    throw missing(
+      reference,
+      error.code === 'ENOENT' ? 'there is no such file' : `cannot be read (${error.code})`,
+      error,
+    )
+  })
+  try {
+    const { mode, size } = await handle.stat()
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0)
+      throw missing(reference, `others may read it (mode ${(mode & 0o777).toString(8)}); run chmod 600 on it`)
+    if (size > MOST_OCTETS) throw missing(reference, `it has ${size} octets; expected a password alone`)
+    const secret = (await handle.readFile('utf8')).replace(/\r?\n$/, '')
+    if (secret === '') throw missing(reference, 'it is empty')
+    return secret
+  } finally {
+    await handle.close()
+  }
+}

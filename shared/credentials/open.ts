@@ -1,0 +1,40 @@
+import type { Credentials } from './credentials.ts'
+import { filePassword } from './file.ts'
+import { missing } from './missing.ts'
+import { secretsManagerPassword } from './secrets-manager.ts'
+import { ssmPassword } from './ssm.ts'
+
+export interface CredentialsOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Relative paths of `file:` start here: the folder of the configuration. */
+  readonly folder: string
+  /** @default the SDK's own settings */
+  readonly endpoints?:
+    | { readonly ssm?: string | undefined; readonly secretsManager?: string | undefined }
+    | undefined
+}
+
+/** Credentials by the four kinds of reference. Clients of AWS are loaded when they are needed. */
+export function openCredentials({ environment, folder, endpoints }: CredentialsOptions): Credentials {
+  return {
+    async password(reference) {
+      const colon = reference.indexOf(':')
+      const place = reference.slice(colon + 1)
+      switch (reference.slice(0, colon)) {
+        case 'env': {
+          const secret = environment[place]
+          if (!secret) throw missing(reference, `the environment variable ${place} is not set`)
+          return secret
+        }
+        case 'file':
+          return filePassword(place, folder)
+        case 'ssm':
+          return ssmPassword(place, endpoints?.ssm)
+        case 'secretsmanager':
+          return secretsManagerPassword(place, endpoints?.secretsManager)
+        default:
+          throw missing(reference, 'expected env:NAME, file:PATH, ssm:NAME or secretsmanager:ID')
+      }
+    },
+  }
+}
