@@ -241,6 +241,21 @@ export function imapOn({ byImap }: Candidate, running: () => MailServer): void {
       assert.ok(maxRssMib < 300, `${maxRssMib} MiB`)
     })
 
+    test('a slow receiver of 300 MB holds the server up, not 300 MB of memory', async () => {
+      const user = newUser()
+      const { octets, sha256 } = await largeLetter(5 * 1024 * 1024)
+      await running().put(
+        user,
+        'INBOX',
+        Array.from({ length: 60 }, () => ({ octets: octets() })),
+      )
+
+      const { messages, maxRssMib } = await fetchAlone(imap(user), 20)
+      assert.equal(messages.length, 60)
+      assert.ok(messages.every((message) => message.sha256 === sha256 && !message.spooled))
+      assert.ok(maxRssMib < 300, `${maxRssMib} MiB`)
+    })
+
     test('a folder that was made anew has another UIDVALIDITY, and nothing is done by the old listing', async () => {
       const user = newUser()
       const folder = `${running().folderPrefix}Work`

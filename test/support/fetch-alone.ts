@@ -7,6 +7,8 @@ import type { MailboxAccess } from '../../shared/mailbox/mailbox.ts'
 export interface Request {
   readonly access: Omit<MailboxAccess, 'password' | 'transcript'>
   readonly password: string
+  /** What the receiver takes for each message. */
+  readonly pauseMs: number
 }
 
 export interface FetchedAlone {
@@ -23,8 +25,8 @@ export interface FetchedAlone {
 const PROGRAM = fileURLToPath(new URL('./fetch-inbox.ts', import.meta.url))
 
 /** Fetches INBOX in a process that does nothing else, so that its memory is that of a fetch. Without a search. */
-export async function fetchAlone(access: MailboxAccess): Promise<FetchedAlone> {
-  const request: Request = { access, password: await access.password() }
+export async function fetchAlone(access: MailboxAccess, pauseMs = 0): Promise<FetchedAlone> {
+  const request: Request = { access, password: await access.password(), pauseMs }
   const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, JSON.stringify(request)])
   return JSON.parse(stdout) as FetchedAlone
 }

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openImap } from '../../shared/mailbox/imap.ts'
 import { openSpool } from '../../shared/octets.ts'
 import type { FetchedAlone, Request } from './fetch-alone.ts'
 
 // The program behind fetch-alone.ts: fetches INBOX, and writes what it fetched and the most memory it ever had.
 
-const { access, password } = JSON.parse(process.argv[2] ?? '') as Request
+const { access, password, pauseMs } = JSON.parse(process.argv[2] ?? '') as Request
 const session = await openImap({
   ...access,
   ca: access.ca,
@@ -32,6 +33,7 @@ try {
       readSha256: hash.digest('hex'),
     })
     await octets.discard()
+    await sleep(pauseMs)
   }
 } finally {
   await spool.close()
