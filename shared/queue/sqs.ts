@@ -81,7 +81,9 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
         maxAttempts: QUEUE.attempts,
         requestHandler: requestHandler(),
         ...(region === undefined ? {} : { region }),
-        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(endpoint === undefined
+          ? {}
+          : { endpoint: typeof endpoint === 'string' ? endpoint : endpointOf(endpoint) }),
         ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
       })
       clients.set(key, client)
@@ -303,4 +305,9 @@ function requestHandler(): NodeHttpHandler {
     requestTimeout: QUEUE.requestMs,
     throwOnRequestTimeout: true,
   })
+}
+
+/** The SDK asks it before each request. */
+function endpointOf(current: () => Promise<string>) {
+  return async () => ({ url: new URL(await current()) })
 }

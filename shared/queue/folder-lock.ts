@@ -1,0 +1,30 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+/**
+ * Takes a folder for this process. Undefined when another process has it. The lock is SQLite's on an empty database: the system lets go
+ * of it when the process ends, however it ends, so nothing stale is ever left.
+ */
+export function lockFolder(folder: string): { release(): void } | undefined {
+  mkdirSync(folder, { recursive: true })
+  const database = new DatabaseSync(join(folder, 'lock.sqlite'), { timeout: 0 })
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+  } catch (error) {
+    database.close()
+    if (isBusy(error)) return undefined
+    throw error
+  }
+  return { release: () => database.close() }
+}
+
+/** SQLITE_BUSY (5) and its extended codes. */
+function isBusy(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'errcode' in error &&
+    typeof error.errcode === 'number' &&
+    (error.errcode & 0xff) === 5
+  )
+}

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { IngestError } from '../errors.ts'
+import { QUEUE } from '../limits.ts'
+import { lockFolder } from './folder-lock.ts'
+import { startLocalServer } from './local-server.ts'
+import type { EventQueues } from './queue.ts'
+import { openSqsQueues } from './sqs.ts'
+import { parseSqsAddress } from './sqs-address.ts'
+
+/** What any AWS SDK needs besides the endpoint; the server accepts everybody who reaches loopback. */
+export const LOCAL_REGION = 'us-east-1'
+export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' } as const
+
+/** Between two looks whether the process that serves the folder has come up or gone. */
+const LOOK_MS = 50
+
+export interface LocalQueues extends EventQueues {
+  /** Where the queues are served now: `http://127.0.0.1:PORT`. */
+  readonly endpoint: string
+  close(): Promise<void>
+}
+
+interface Served {
+  readonly endpoint: string
+  /** Undefined when another process serves. */
+  readonly stop: (() => Promise<void>) | undefined
+}
+
+/**
+ * The queues of one machine: a real SQS protocol on loopback, its messages in `folder`, kept over restarts and SIGKILL (but the
+ * deduplication window of FIFO queues is not). Queues that the configuration names by URL or ARN are here under their name.
+ *
+ * One process at a time serves a folder, the others use its endpoint; when it ends the next one that needs the queues takes over.
+ * Rejects with QUEUE_UNAVAILABLE when that fails. The caller closes it.
+ */
+export async function openLocalQueues(options: {
+  readonly folder: string
+  readonly queues: Readonly<Record<string, string>>
+}): Promise<LocalQueues> {
+  const { folder } = options
+  const names = Object.fromEntries(
+    Object.entries(options.queues).map(([key, address]) => [key, parseSqsAddress(address)?.name ?? address]),
+  )
+  let served = await serveOrJoin(folder)
+  let moving: Promise<void> | undefined
+  const queues = openSqsQueues({
+    queues: names,
+    region: LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
+    endpoint: async () => served.endpoint,
+    // Many requests find the server gone at the same time; one looks for the next.
+    reconnect: () => {
+      moving ??= (async () => {
+        if (!served.stop) served = await serveOrJoin(folder)
+      })().finally(() => {
+        moving = undefined
+      })
+      return moving
+    },
+  })
+  try {
+    await createQueues(served.endpoint, Object.values(names))
+  } catch (error) {
+    queues.close()
+    await served.stop?.()
+    throw error
+  }
+  return {
+    ...queues,
+    get endpoint() {
+      return served.endpoint
+    },
+    async close() {
+      queues.close()
+      await served.stop?.()
+    },
+  }
+}
+
+async function serveOrJoin(folder: string): Promise<Served> {
+  const file = join(folder, 'endpoint.json')
+  const until = performance.now() + QUEUE.localStartMs
+  while (performance.now() < until) {
+    const lock = lockFolder(folder)
+    if (lock) {
+      try {
+        const server = await startLocalServer(folder, portOf(readEndpoint(file)))
+        await writeFile(file, JSON.stringify({ endpoint: server.endpoint }))
+        return {
+          endpoint: server.endpoint,
+          async stop() {
+            await server.stop()
+            lock.release()
+          },
+        }
+      } catch (cause) {
+        lock.release()
+        throw new IngestError('QUEUE_UNAVAILABLE', `cannot serve the queues in ${folder}: ${reason(cause)}`, {
+          cause,
+        })
+      }
+    }
+    const endpoint = readEndpoint(file)
+    if (endpoint && (await answers(endpoint))) return { endpoint, stop: undefined }
+    await sleep(LOOK_MS)
+  }
+  throw new IngestError(
+    'QUEUE_UNAVAILABLE',
+    `another process holds the queues in ${folder} and does not answer`,
+  )
+}
+
+/** Creating a queue that is there already changes nothing (CreateQueue). */
+async function createQueues(endpoint: string, names: readonly string[]): Promise<void> {
+  const client = new SQSClient({ endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS })
+  try {
+    for (const QueueName of names)
+      await client.send(
+        new CreateQueueCommand({
+          QueueName,
+          ...(QueueName.endsWith('.fifo') ? { Attributes: { FifoQueue: 'true' } } : {}),
+        }),
+      )
+  } catch (cause) {
+    throw new IngestError('QUEUE_UNAVAILABLE', `cannot create the queues at ${endpoint}: ${reason(cause)}`, {
+      cause,
+    })
+  } finally {
+    client.destroy()
+  }
+}
+
+/** What the process that holds the lock wrote, or the last one that did. */
+function readEndpoint(file: string): string | undefined {
+  try {
+    const { endpoint } = JSON.parse(readFileSync(file, 'utf8')) as { endpoint?: unknown }
+    return typeof endpoint === 'string' && URL.canParse(endpoint) ? endpoint : undefined
+  } catch {
+    // Not there yet, or half written by a process that is starting: asked again.
+    return undefined
+  }
+}
+
+function portOf(endpoint: string | undefined): number | undefined {
+  return endpoint === undefined ? undefined : Number(new URL(endpoint).port) || undefined
+}
+
+async function answers(endpoint: string): Promise<boolean> {
+  try {
+    const { ok } = await fetch(new URL('/health', endpoint), { signal: AbortSignal.timeout(1000) })
+    return ok
+  } catch {
+    return false
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
