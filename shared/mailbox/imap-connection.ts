@@ -3,6 +3,7 @@ import { ImapFlow, type ImapFlowOptions, type MailboxObject } from 'imapflow'
 import { within } from '../deadline.ts'
 import { type ErrorCode, IngestError } from '../errors.ts'
 import type { IMAP } from '../limits.ts'
+import { LOOPBACK } from './connection-errors.ts'
 import { toIngestError } from './imap-errors.ts'
 import { imapLogger } from './imap-transcript.ts'
 import type { MailboxAccess, ServerFacts } from './mailbox.ts'
@@ -40,8 +41,6 @@ export interface ImapConnection {
 
 /** What IMAP4rev2 contains of what is used here (RFC 9051, appendix E). */
 const IN_REV2: ReadonlySet<string> = new Set(['UIDPLUS', 'MOVE', 'UNSELECT', 'ESEARCH'])
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i
 
 /** Connects, verifies the certificate and signs in; everything within `limits.signInMs`. */
 export async function connectImap(access: MailboxAccess, limits: ImapLimits): Promise<ImapConnection> {

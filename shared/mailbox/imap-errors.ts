@@ -1,4 +1,5 @@
 import { type ErrorCode, IngestError } from '../errors.ts'
+import { connectionErrorCode, printable } from './connection-errors.ts'
 
 // Everything that imapflow, TLS, the socket or the server can fail with, in the words of IngestError. By code; by text only
 // where servers give no code (THROTTLING_TEXTS).
@@ -24,23 +25,11 @@ const BY_RESPONSE_CODE: Readonly<Record<string, ErrorCode>> = {
   CLIENTBUG: 'PROTOCOL_VIOLATION',
 }
 
-/** The `code` of imapflow, Node's socket, DNS and TLS. */
+/** The `code` of imapflow; those of the socket, DNS and TLS are in connection-errors.ts. */
 const BY_ERROR_CODE: Readonly<Record<string, ErrorCode>> = {
-  ENOTFOUND: 'CONNECTION_FAILED',
-  EAI_AGAIN: 'CONNECTION_FAILED',
-  ECONNREFUSED: 'CONNECTION_FAILED',
-  EHOSTUNREACH: 'CONNECTION_FAILED',
-  EHOSTDOWN: 'CONNECTION_FAILED',
-  ENETUNREACH: 'CONNECTION_FAILED',
-  ENETDOWN: 'CONNECTION_FAILED',
-  EADDRNOTAVAIL: 'CONNECTION_FAILED',
   ClosedAfterConnectText: 'CONNECTION_FAILED',
   ClosedAfterConnectTLS: 'CONNECTION_FAILED',
 
-  ECONNRESET: 'CONNECTION_LOST',
-  ECONNABORTED: 'CONNECTION_LOST',
-  EPIPE: 'CONNECTION_LOST',
-  ETIMEDOUT: 'CONNECTION_LOST',
   NoConnection: 'CONNECTION_LOST',
   EConnectionClosed: 'CONNECTION_LOST',
   StateLogout: 'CONNECTION_LOST',
@@ -64,26 +53,6 @@ const BY_ERROR_CODE: Readonly<Record<string, ErrorCode>> = {
   ResponseTooLarge: 'PROTOCOL_VIOLATION',
   TooManyTokens: 'PROTOCOL_VIOLATION',
   TooManyResponses: 'PROTOCOL_VIOLATION',
-
-  CERT_HAS_EXPIRED: 'CERTIFICATE_REJECTED',
-  CERT_NOT_YET_VALID: 'CERTIFICATE_REJECTED',
-  CERT_REVOKED: 'CERTIFICATE_REJECTED',
-  CERT_REJECTED: 'CERTIFICATE_REJECTED',
-  CERT_UNTRUSTED: 'CERTIFICATE_REJECTED',
-  CERT_SIGNATURE_FAILURE: 'CERTIFICATE_REJECTED',
-  CERT_CHAIN_TOO_LONG: 'CERTIFICATE_REJECTED',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'CERTIFICATE_REJECTED',
-  SELF_SIGNED_CERT_IN_CHAIN: 'CERTIFICATE_REJECTED',
-  UNABLE_TO_GET_ISSUER_CERT: 'CERTIFICATE_REJECTED',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'CERTIFICATE_REJECTED',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'CERTIFICATE_REJECTED',
-  INVALID_CA: 'CERTIFICATE_REJECTED',
-  INVALID_PURPOSE: 'CERTIFICATE_REJECTED',
-  HOSTNAME_MISMATCH: 'CERTIFICATE_REJECTED',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'CERTIFICATE_REJECTED',
-
-  // A TLS handshake answered by something that is not TLS, or by none of our versions.
-  EPROTO: 'TLS_UNAVAILABLE',
 }
 
 /** A refused log-in that means "too often", not "wrong password": suspending the mailbox for it would be wrong. */
@@ -129,10 +98,9 @@ function classify(failure: ImapFailure, refused: ErrorCode): ErrorCode | undefin
   const byServer = BY_RESPONSE_CODE[responseCodeOf(failure)]
   if (byServer) return byServer
   if (typeof failure.code === 'string') {
-    const known = BY_ERROR_CODE[failure.code]
+    const known = BY_ERROR_CODE[failure.code] ?? connectionErrorCode(failure.code)
     if (known) return known
     if (failure.code.startsWith('ParserError')) return 'PROTOCOL_VIOLATION'
-    if (/^ERR_(SSL|TLS)_/.test(failure.code)) return 'TLS_UNAVAILABLE'
   }
   if (failure.tlsFailed === true) return 'TLS_UNAVAILABLE'
   if (failure.authenticationFailed === true) return 'AUTHENTICATION_FAILED'
@@ -166,8 +134,4 @@ function describe(failure: ImapFailure): string {
   const text = typeof said === 'string' && said !== '' ? said : failure.message
   const status = failure.responseStatus ?? (failure.authenticationFailed === true ? 'NO' : undefined)
   return printable(typeof status === 'string' ? `the server answered ${status}: ${text}` : text)
-}
-
-function printable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, 300)
 }
