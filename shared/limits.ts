@@ -49,6 +49,10 @@ export const POP3 = {
   /** Nothing received for this long: the session is dead. */
   idleMs: 60 * SECOND,
   connectMs: 15 * SECOND,
+  /** All waiting for one answer: a server that drips an octet now and then must not hold a drain. */
+  commandMs: 120 * SECOND,
+  /** What the octets of an answer are allowed on top, in octets per second. */
+  slowestOctetsPerSecond: 16 * KIB,
 } as const
 
 /** IMAP (RFC 9051), given to imapflow. */
