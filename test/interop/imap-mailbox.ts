@@ -235,7 +235,7 @@ export function imapOn({ byImap }: Candidate, running: () => MailServer): void {
       const { octets, length, sha256 } = await largeLetter(150 * 1024 * 1024)
       await running().put(user, 'INBOX', [{ octets: octets() }, letter(2)])
 
-      const { messages, maxRssMib } = await fetchAlone(imap(user))
+      const { messages, maxRssMib } = await fetchAlone('imap', imap(user))
       assert.deepEqual(messages[0], { length, sha256, spooled: true, readSha256: sha256 })
       assert.equal(messages.length, 2)
       assert.ok(maxRssMib < 300, `${maxRssMib} MiB`)
@@ -250,7 +250,7 @@ export function imapOn({ byImap }: Candidate, running: () => MailServer): void {
         Array.from({ length: 60 }, () => ({ octets: octets() })),
       )
 
-      const { messages, maxRssMib } = await fetchAlone(imap(user), 20)
+      const { messages, maxRssMib } = await fetchAlone('imap', imap(user), 20)
       assert.equal(messages.length, 60)
       assert.ok(messages.every((message) => message.sha256 === sha256 && !message.spooled))
       assert.ok(maxRssMib < 300, `${maxRssMib} MiB`)

@@ -12,6 +12,8 @@ export interface Candidate {
   start(): Promise<MailServer>
   /** What it sends by IMAP for a file with these octets, lines ending in LF. */
   byImap(file: string): string
+  /** By POP3: the last line gets an end where it has none. */
+  byPop3(file: string): string
 }
 
 export const CANDIDATES: readonly Candidate[] = [
@@ -21,6 +23,7 @@ export const CANDIDATES: readonly Candidate[] = [
     start: dovecot.startDovecot,
     // CRLF for LF, unless it is there; NUL, which an IMAP string cannot hold, as 0x80.
     byImap: (file) => file.replace(/\r?\n/g, '\r\n').replaceAll('\0', '\x80'),
+    byPop3: (file) => ended(file.replace(/\r?\n/g, '\r\n')),
   },
   {
     name: 'Courier',
@@ -28,8 +31,13 @@ export const CANDIDATES: readonly Candidate[] = [
     start: courier.startCourier,
     // CRLF for every LF; a CR at the very end is lost.
     byImap: (file) => file.replaceAll('\n', '\r\n').replace(/\r$/, ''),
+    byPop3: (file) => ended(file.replaceAll('\n', '\r\n')),
   },
 ]
+
+function ended(text: string): string {
+  return text.endsWith('\r\n') ? text : `${text}\r\n`
+}
 
 /** Changes of the access; the port follows `tls`. */
 export type Changes = Partial<Omit<MailboxAccess, 'port'>>

@@ -2,6 +2,7 @@ import { after, before, describe, test } from 'node:test'
 import type { MailServer } from '../support/mail-server.ts'
 import { imapOn } from './imap-mailbox.ts'
 import { CANDIDATES } from './mail-servers.ts'
+import { pop3On } from './pop3-mailbox.ts'
 
 // The mailbox adapters against real servers; what these do differently is in docs/servers.md.
 
@@ -17,5 +18,6 @@ for (const candidate of CANDIDATES) {
       after(() => server.stop())
 
       imapOn(candidate, () => server)
+      pop3On(candidate, () => server)
     })
 }

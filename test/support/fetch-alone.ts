@@ -5,6 +5,7 @@ import type { MailboxAccess } from '../../shared/mailbox/mailbox.ts'
 
 /** What fetch-inbox.ts reads from its first argument, as JSON. */
 export interface Request {
+  readonly protocol: 'imap' | 'pop3'
   readonly access: Omit<MailboxAccess, 'password' | 'transcript'>
   readonly password: string
   /** What the receiver takes for each message. */
@@ -25,8 +26,12 @@ export interface FetchedAlone {
 const PROGRAM = fileURLToPath(new URL('./fetch-inbox.ts', import.meta.url))
 
 /** Fetches INBOX in a process that does nothing else, so that its memory is that of a fetch. Without a search. */
-export async function fetchAlone(access: MailboxAccess, pauseMs = 0): Promise<FetchedAlone> {
-  const request: Request = { access, password: await access.password(), pauseMs }
+export async function fetchAlone(
+  protocol: Request['protocol'],
+  access: MailboxAccess,
+  pauseMs = 0,
+): Promise<FetchedAlone> {
+  const request: Request = { protocol, access, password: await access.password(), pauseMs }
   const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, JSON.stringify(request)])
   return JSON.parse(stdout) as FetchedAlone
 }

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openImap } from '../../shared/mailbox/imap.ts'
+import { openPop3 } from '../../shared/mailbox/pop3.ts'
 import { openSpool } from '../../shared/octets.ts'
 import type { FetchedAlone, Request } from './fetch-alone.ts'
 
 // The program behind fetch-alone.ts: fetches INBOX, and writes what it fetched and the most memory it ever had.
 
-const { access, password, pauseMs } = JSON.parse(process.argv[2] ?? '') as Request
-const session = await openImap({
+const { protocol, access, password, pauseMs } = JSON.parse(process.argv[2] ?? '') as Request
+const open = protocol === 'imap' ? openImap : openPop3
+const session = await open({
   ...access,
   ca: access.ca,
   search: undefined,
