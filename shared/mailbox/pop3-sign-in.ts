@@ -48,6 +48,9 @@ export async function signIn(
   }
   // What was said in clear counts for nothing (RFC 2595, 4), and signing in changes it again (RFC 2449, 5).
   const offered = await capabilitiesOf(connection)
+  // A server may send a substitute for mail with 8-bit octets in its header to a client that has not said this (RFC 6856, 2.1).
+  // Where it is refused, mail comes as the server likes to send it.
+  if (offered.has('UTF8')) await connection.command(commandLine('UTF8'), 'UTF8')
   await authenticate(connection, access.user, password, offered)
   return capabilitiesOf(connection)
 }
