@@ -81,7 +81,7 @@ function program(command: Wrap, { stdout, stderr }: Terminal): Command {
     .option('--queue <name>', 'a name under queues', 'default')
     .option('--max <count>', 'at most this many', positive, 10)
     .option('--wait <seconds>', 'how long to wait for an event, 0 to 20', seconds, 1)
-    .option('--keep', 'leave them in the queue (others see them again after 30 s)')
+    .option('--keep', 'leave them in the queue, where others see them')
     .option('--follow', 'go on until stopped')
     .option('--full', 'the whole event, indented')
     .action(command<ReceiveOptions>((run, options) => receiveCommand(run, options)))

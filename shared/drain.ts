@@ -110,11 +110,10 @@ class Drain {
     opening.catch(() => undefined)
     try {
       await this.#expected(async () => {
-        const [ledger, facts] = await Promise.all([
+        const [ledger] = await Promise.all([
           openLedger(this.#settings.mailbox.id, this.#ports),
           this.#ports.archive.check(),
         ])
-        this.#warnings.push(...facts.warnings)
         await this.#drainInto(ledger, opening)
       })
     } finally {

@@ -33,18 +33,25 @@ export async function receiveCommand(run: Run, options: ReceiveOptions): Promise
     ])
   const { stores, signal } = await run.open()
   let received = 0
+  const shown = new Set<string>()
   while (!signal.aborted && (options.follow || received < options.max)) {
     const most = options.follow ? Infinity : options.max - received
     const events = await receiveSome(stores.queues, options, most)
     if (events.length === 0 && !options.follow) break
+    let unseen = 0
     for (const { body, receiveCount, remove } of events) {
-      received++
       const event = JSON.parse(body) as Event
+      if (options.keep && shown.has(event.id)) continue
+      unseen++
+      received++
+      if (options.keep) shown.add(event.id)
       output.result(event, () =>
         options.full ? JSON.stringify(event, undefined, 2) : eventText(event, receiveCount),
       )
       if (!options.keep) await remove()
     }
+    // What is kept stays visible and is received again.
+    if (unseen === 0 && !options.follow) break
   }
   if (received === 0 && !signal.aborted) output.note(`queue ${options.queue}: nothing to receive`)
 }
@@ -71,11 +78,11 @@ export async function serveCommand(run: Run): Promise<void> {
 }
 
 /** A poll takes up to ten; what is too many comes again after its visibility timeout, so few are asked for when few are wanted. */
-async function receiveSome(queues: EventQueues, { queue, wait }: ReceiveOptions, most: number) {
+async function receiveSome(queues: EventQueues, { queue, wait, keep }: ReceiveOptions, most: number) {
   const waitSeconds = Math.min(LONGEST_POLL_SECONDS, wait)
   return queues.receive(queue, {
     waitSeconds,
-    visibilitySeconds: VISIBILITY_SECONDS,
+    visibilitySeconds: keep ? 0 : VISIBILITY_SECONDS,
     maxEvents: Math.min(10, most),
   })
 }
