@@ -469,12 +469,13 @@ describe('IMAP, servers that answer oddly', () => {
     test('short chunks in the middle are not the end', async () => {
       const server = await partial((_, window) => cut(window, window?.[0] === 1400 ? 33 : Infinity))
 
+      const spool = openSpool()
       await withSession(imapOpener(small), accessTo(server), async (session) => {
-        const [message] = await collect(session, await session.list('INBOX'), { keep: true })
+        const [message] = await collect(session, await session.list('INBOX'), { spool })
         assert.equal(message?.octets?.length, body.length)
         assert.equal((await message?.octets?.open().toArray())?.join(''), body)
-        await message?.octets?.discard()
       })
+      await spool.close()
     })
 
     test('a message that ends early is fetched whole before anything is believed', async () => {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { after, describe, test } from 'node:test'
 import { IMAP } from '../../shared/limits.ts'
 import { imapOpener, openImap } from '../../shared/mailbox/imap.ts'
+import { openSpool } from '../../shared/octets.ts'
 import type { ImapServer } from '../support/imap-server.ts'
 import { startImapServer } from '../support/imap-server.ts'
 import { accessTo, collect, mail, withSession } from '../support/imap-session.ts'
@@ -104,17 +105,18 @@ describe('IMAP, against a server in process', () => {
       Buffer.alloc(20 * 1024 * 1024, 'abcdefg\r\n'),
     ])
     const server = await start({ messages: [mail(1), { raw }, mail(3)] })
+    const spool = openSpool()
 
     await withSession(openImap, accessTo(server), async (session) => {
-      const [, large, small] = await collect(session, await session.list('INBOX'), { keep: true })
+      const [, large, small] = await collect(session, await session.list('INBOX'), { spool })
 
       assert.ok(large?.octets)
       assert.equal(large.octets.length, raw.length)
       assert.equal(large.octets.sha256, createHash('sha256').update(raw).digest('hex'))
       assert.notEqual(large.octets.path, undefined)
       assert.equal(small?.octets?.path, undefined)
-      await large.octets.discard()
     })
+    await spool.close()
   })
 
   test('names a message above the limit and fetches the others', async () => {

@@ -42,22 +42,23 @@ export async function withSession(
   }
 }
 
-/** Fetches the ids of a listing, or of `of`; the octets are discarded unless `keep`. */
+/** Fetches the ids of a listing, or of `of`. The octets are discarded unless a spool is given, which the caller closes. */
 export async function collect(
   session: MailboxSession,
   listing: Listing,
-  {
-    keep = false,
-    of = listing,
-    ...changes
-  }: Partial<FetchOptions> & { readonly keep?: boolean; readonly of?: Listing } = {},
+  { of = listing, ...changes }: Partial<FetchOptions> & { readonly of?: Listing } = {},
 ): Promise<(Fetched & { readonly error?: Extract<Fetched, { octets: undefined }>['error'] })[]> {
-  const spool = openSpool()
-  const options = { maxOctets: 100 * 1024 * 1024, spool, keepGoing: () => true, ...changes }
+  const spool = changes.spool ?? openSpool()
+  const own = spool !== changes.spool
+  const options = { maxOctets: 100 * 1024 * 1024, keepGoing: () => true, ...changes, spool }
   const messages: Fetched[] = []
-  for await (const message of session.fetch(of, listing.ids, options)) {
-    messages.push(message)
-    if (!keep) await message.octets?.discard()
+  try {
+    for await (const message of session.fetch(of, listing.ids, options)) {
+      messages.push(message)
+      if (own) await message.octets?.discard()
+    }
+  } finally {
+    if (own) await spool.close()
   }
   return messages
 }
