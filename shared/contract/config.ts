@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
+import { deploymentSchema } from './deployment.ts'
 import { MAILBOX_ID_PATTERN, type MailboxId } from './ids.ts'
 
 // mailsluice.yaml, version 1: one schema for validation, types and the JSON Schema that editors use.
@@ -9,6 +10,7 @@ const DAY = /^\d{4}-\d{2}-\d{2}$/
 const retentionSchema = z.strictObject({
   mode: z
     .enum(['governance', 'compliance'])
+    .default('governance')
     .describe(
       'governance: a records officer may lift it. compliance: nobody can, not even the account owner.',
     ),
@@ -165,6 +167,7 @@ export const configSchema = z
       .describe('Name, URL or ARN of each queue.'),
     routes: z.array(routeSchema).default([]).describe('First match wins; without a match: default.'),
     mailboxes: z.array(mailboxConfigSchema).min(1),
+    aws: deploymentSchema.optional().describe('For the stacks in infra/; everything has a default.'),
   })
   .superRefine((config, context) => {
     config.routes.forEach((route, index) => {
