@@ -1,7 +1,15 @@
 import { z } from 'zod'
 import { MAILBOX_ID_PATTERN, type MailboxId } from './ids.ts'
 
-// What the Lambdas say to each other over SQS, version 1.
+// What the Lambdas are told: by the schedule, and by each other over SQS. Version 1.
+
+/**
+ * The input of the schedule, which fills in its own time: a tick that comes late, or a second time, picks the mailboxes of its minute.
+ * Infra gives it to EventBridge Scheduler as it stands.
+ */
+export const TICK_INPUT = { v: 1, scheduledAt: '<aws.scheduler.scheduled-time>' } as const
+
+const tickSchema = z.object({ v: z.literal(1).optional(), scheduledAt: z.iso.datetime().optional() })
 
 const mailboxIdSchema = z.string().regex(MAILBOX_ID_PATTERN)
 
@@ -18,11 +26,22 @@ export const probeRequestSchema = z.strictObject({
   mailboxes: z.array(mailboxIdSchema).min(1),
 })
 
+/** `scheduledAt` is undefined when somebody called by hand. */
+export interface Tick {
+  readonly scheduledAt: Date | undefined
+}
+
 export type DrainRequest = Omit<z.infer<typeof drainRequestSchema>, 'mailbox'> & {
   readonly mailbox: MailboxId
 }
 export type ProbeRequest = Omit<z.infer<typeof probeRequestSchema>, 'mailboxes'> & {
   readonly mailboxes: readonly MailboxId[]
+}
+
+/** Throws a ZodError for a time that is none. */
+export function parseTick(input: unknown): Tick {
+  const { scheduledAt } = tickSchema.parse(input ?? {})
+  return { scheduledAt: scheduledAt === undefined ? undefined : new Date(scheduledAt) }
 }
 
 /** Throws a ZodError for anything else: a defect of the sender, and the message goes to the dead-letter queue. */

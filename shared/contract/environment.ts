@@ -1,0 +1,113 @@
+// What the stack tells each function: infra sets these variables (`satisfies …Environment`), an entry point reads them once, when it
+// starts. Nothing else of the environment is ours; the AWS SDK reads its own (region, credentials, AWS_ENDPOINT_URL_…).
+
+/** DEPLOYMENT: name of the stack, told apart in metrics and logs by it. */
+type Common = 'DEPLOYMENT' | 'STATE_BUCKET'
+
+/** functions/schedule-drains.lambda.ts. TICK_SECONDS: the rate of the schedule that calls it. */
+export type ScheduleDrainsEnvironment = Readonly<Record<Common | 'PROBE_QUEUE_URL' | 'TICK_SECONDS', string>>
+
+/** functions/probe-mailboxes.lambda.ts */
+export type ProbeMailboxesEnvironment = Readonly<
+  Record<Common | 'ARCHIVE_BUCKET' | 'DRAIN_QUEUE_URL', string>
+>
+
+/** functions/drain-mailbox.lambda.ts. It sends its continuations to the queue that it is called from. */
+export type DrainMailboxEnvironment = Readonly<Record<Common | 'ARCHIVE_BUCKET' | 'DRAIN_QUEUE_URL', string>>
+
+/** The variables of a process, or what a test has in their place. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+interface CommonSettings {
+  readonly deployment: string
+  readonly stateBucket: string
+}
+
+export interface ScheduleDrainsSettings extends CommonSettings {
+  readonly probeQueueUrl: string
+  readonly tickMs: number
+}
+
+/** Of the functions that sign in to mailboxes. */
+export interface MailboxFunctionSettings extends CommonSettings {
+  readonly archiveBucket: string
+  readonly drainQueueUrl: string
+}
+
+const NAME = /^[a-z][a-z0-9-]{0,62}$/
+const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
+const QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]$/
+const FIFO_QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]\.fifo$/
+
+/** EventBridge Scheduler counts in minutes; a tick longer than an hour would be late for everybody. */
+const TICK_SECONDS = { least: 60, most: 3600 } as const
+
+/** Throws a TypeError that names every variable that is missing, empty or malformed. */
+export function readScheduleDrainsEnvironment(environment: Environment): ScheduleDrainsSettings {
+  const read = new Reader(environment)
+  const settings = {
+    ...readCommon(read),
+    probeQueueUrl: read.matching('PROBE_QUEUE_URL', QUEUE_URL, 'the URL of an SQS queue'),
+    tickMs: read.whole('TICK_SECONDS', TICK_SECONDS) * 1000,
+  }
+  return read.finish(settings)
+}
+
+/** Throws a TypeError that names every variable that is missing, empty or malformed. */
+export function readProbeMailboxesEnvironment(environment: Environment): MailboxFunctionSettings {
+  return readMailboxFunction(environment)
+}
+
+/** Throws a TypeError that names every variable that is missing, empty or malformed. */
+export function readDrainMailboxEnvironment(environment: Environment): MailboxFunctionSettings {
+  return readMailboxFunction(environment)
+}
+
+function readMailboxFunction(environment: Environment): MailboxFunctionSettings {
+  const read = new Reader(environment)
+  const settings = {
+    ...readCommon(read),
+    archiveBucket: read.matching('ARCHIVE_BUCKET', BUCKET, 'the name of an S3 bucket'),
+    drainQueueUrl: read.matching('DRAIN_QUEUE_URL', FIFO_QUEUE_URL, 'the URL of an SQS FIFO queue'),
+  }
+  return read.finish(settings)
+}
+
+function readCommon(read: Reader): CommonSettings {
+  return {
+    deployment: read.matching('DEPLOYMENT', NAME, 'the name of a stack: lower-case letters, digits, hyphens'),
+    stateBucket: read.matching('STATE_BUCKET', BUCKET, 'the name of an S3 bucket'),
+  }
+}
+
+/** Collects what is wrong, so that one deployment tells everything. */
+class Reader {
+  readonly #environment: Environment
+  readonly #problems: string[] = []
+
+  constructor(environment: Environment) {
+    this.#environment = environment
+  }
+
+  matching(name: string, pattern: RegExp, expected: string): string {
+    const value = this.#environment[name]
+    if (value === undefined) this.#problems.push(`${name}: missing; expected ${expected}`)
+    else if (value === '') this.#problems.push(`${name}: empty; expected ${expected}`)
+    else if (!pattern.test(value)) this.#problems.push(`${name}: ${value} is not ${expected}`)
+    return value ?? ''
+  }
+
+  whole(name: string, { least, most }: { readonly least: number; readonly most: number }): number {
+    const expected = `a whole number from ${least} to ${most}`
+    const problems = this.#problems.length
+    const value = Number(this.matching(name, /^\d{1,9}$/, expected))
+    if (this.#problems.length === problems && (value < least || value > most))
+      this.#problems.push(`${name}: ${value} is not ${expected}`)
+    return value
+  }
+
+  finish<Settings extends object>(settings: Settings): Readonly<Settings> {
+    if (this.#problems.length > 0) throw new TypeError(`the environment: ${this.#problems.join('; ')}`)
+    return Object.freeze(settings)
+  }
+}
