@@ -9,7 +9,10 @@ import { criteriaOf, searchAll, searchAmong } from './imap-search.ts'
 import type { Listing, MailboxAccess, MailboxSession, OpenMailbox, ServerId } from './mailbox.ts'
 import { isUid, sortedUids } from './uid-set.ts'
 
-/** IMAP4rev1 and rev2 (RFC 3501, RFC 9051) over imapflow. A folder is opened with EXAMINE, for writing only to acknowledge. */
+/**
+ * IMAP4rev1 and rev2 (RFC 3501, RFC 9051) over imapflow. A folder is opened with SELECT, for reading too: after EXAMINE servers that keep
+ * UIDs in files (Courier) forget those that they gave out, and give them to other messages in the next session.
+ */
 export const openImap: OpenMailbox = imapOpener(IMAP)
 
 /** `openImap` under other limits. */
@@ -30,25 +33,21 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     return there
   }
 
-  async function examine(
-    folder: string,
-    readOnly: boolean,
-  ): Promise<{ epoch: Listing['epoch']; uidNext: number | undefined }> {
+  async function select(folder: string): Promise<{ epoch: Listing['epoch']; uidNext: number | undefined }> {
     // imapflow asks LIST and LSUB before it selects a folder that it has not listed.
     await allFolders()
-    const doing = `${readOnly ? 'EXAMINE' : 'SELECT'} ${folder}`
-    const mailbox = await connection.run(doing, () => client.mailboxOpen(folder, { readOnly }), {
+    const mailbox = await connection.run(`SELECT ${folder}`, () => client.mailboxOpen(folder), {
       refused: 'FOLDER_MISSING',
     })
     return { epoch: epochOf(mailbox.uidValidity, folder, where), uidNext: mailbox.uidNext || undefined }
   }
 
-  /** Selects the listing's folder unless it is; UIDs of another UIDVALIDITY would name other messages. */
-  async function select({ folder, epoch }: Listing, need: 'reading' | 'writing'): Promise<void> {
+  /** Selects the listing's folder again, unless reading finds it selected; UIDs of another UIDVALIDITY would name other messages. */
+  async function reselect({ folder, epoch }: Listing, need: 'reading' | 'writing'): Promise<void> {
     const { mailbox } = client
     const selected = mailbox && mailbox.path === folder && String(mailbox.uidValidity) === epoch
-    if (selected && (need === 'reading' || mailbox.readOnly !== true)) return
-    const now = await examine(folder, need === 'reading')
+    if (selected && need === 'reading') return
+    const now = await select(folder)
     if (now.epoch !== epoch)
       throw new IngestError(
         'EPOCH_CHANGED',
@@ -73,7 +72,7 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     },
 
     async list(folder) {
-      const { epoch, uidNext } = await examine(folder, true)
+      const { epoch, uidNext } = await select(folder)
       const all = await searchAll(connection)
       cap = all.cap
       const selected =
@@ -84,21 +83,21 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     },
 
     async *fetch(listing, ids, options) {
-      await select(listing, 'reading')
+      await reselect(listing, 'reading')
       const of = known.get(listing) ?? knowing(uidsOf(listing.ids))
       known.set(listing, of)
       yield* fetchMessages(connection, of, uidsOf(ids), options)
     },
 
     async outstanding(listing, ids, action) {
-      await select(listing, 'reading')
+      await reselect(listing, 'reading')
       return findOutstanding(connection, uidsOf(ids), action, cap)
     },
 
     async acknowledge(listing, ids, action) {
       const target =
         action.kind === 'move' ? resolveFolder(await allFolders(), action.folder, naming) : undefined
-      await select(listing, 'writing')
+      await reselect(listing, 'writing')
       return acknowledgeMessages(connection, uidsOf(ids), action, target)
     },
 

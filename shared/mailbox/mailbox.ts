@@ -130,7 +130,10 @@ export interface MailboxSession {
   folders(): Promise<readonly string[]>
   /** STATUS of each folder (POP3: UIDL); selects nothing. */
   status(): Promise<readonly FolderStatus[]>
-  /** Selects the folder and lists it. Changes nothing on the server, flags included. */
+  /**
+   * Selects the folder and lists it. Changes nothing on the server, flags included, but \Recent, which goes to whoever selects a folder first
+   * (and which RFC 9051 no longer has).
+   */
   list(folder: string): Promise<Listing>
   /**
    * Fetches messages of a listed folder, in any order, reading ahead as the protocol allows. Never sets \Seen.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openImap } from '../../shared/mailbox/imap.ts'
 import type { MailboxAccess, MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import { makeAuthority } from '../support/certificates.ts'
@@ -120,6 +121,32 @@ export function imapOn({ byImap }: Candidate, running: () => MailServer): void {
         const [third] = await collect(session, { ...listing, ids: listing.ids.slice(2) }, { of: listing })
         assert.deepEqual(third?.octets?.buffer, onWire(letter(3)))
       })
+    })
+
+    test('UIDs and UIDVALIDITY that a listing has given out are for ever, though no other client ever opens the folder', async () => {
+      const user = newUser()
+      const held = async (): Promise<{ epoch: string; byUid: Map<unknown, string | undefined> }> => {
+        const byUid = new Map<unknown, string | undefined>()
+        let epoch = ''
+        await inSession(user, async (session) => {
+          const listing = await session.list('INBOX')
+          epoch = listing.epoch
+          for (const { id, octets } of await collect(session, listing)) byUid.set(id, octets?.sha256)
+        })
+        return { epoch, byUid }
+      }
+      await running().put(user, 'INBOX', [letter(1), letter(3)])
+      const before = await held()
+
+      // In the order of file names, by which servers number what is new, it comes before the others.
+      await running().put(user, 'INBOX', [{ octets: letter(2), deliveredAt: 1_600_000_000 }])
+      // Long enough for a UIDVALIDITY that is the time.
+      await sleep(1000)
+      const after = await held()
+
+      assert.equal(after.epoch, before.epoch)
+      assert.equal(after.byUid.size, 3)
+      for (const [id, digest] of before.byUid) assert.equal(after.byUid.get(id), digest)
     })
 
     test('finds folders by glob, named with or without what the server puts before them', async () => {

@@ -168,7 +168,7 @@ describe('IMAP connections', () => {
     await refused(accessTo(silent), { code: 'TIMED_OUT', scope: 'session' }, hasty)
     const deaf = await script({ answers: [[/^LOGIN/, () => {}]] })
     await refused(accessTo(deaf), { code: 'TIMED_OUT', scope: 'session' }, hasty)
-    const asleep = await script({ answers: [[/^EXAMINE/, () => {}]] })
+    const asleep = await script({ answers: [[/^SELECT/, () => {}]] })
     await withSession(hasty, accessTo(asleep), async (session) => {
       await assert.rejects(session.list('INBOX'), { code: 'TIMED_OUT', scope: 'session' })
     })
@@ -176,13 +176,13 @@ describe('IMAP connections', () => {
 
   test('a command that took too long costs the connection, so that nothing can wait for it again', async () => {
     const impatient = imapOpener({ ...IMAP, commandMs: 300 })
-    const server = await script({ answers: [[/^EXAMINE/, () => {}]] })
+    const server = await script({ answers: [[/^SELECT/, () => {}]] })
 
     const session = await impatient(accessTo(server))
     await assert.rejects(session.list('INBOX'), { code: 'TIMED_OUT', scope: 'session' })
     await assert.rejects(session.list('INBOX'), { code: 'TIMED_OUT', scope: 'session' })
     while (server.connections() > 0) await new Promise((resolve) => setTimeout(resolve, 10))
-    assert.equal(server.commands.filter((line) => line.startsWith('EXAMINE')).length, 1)
+    assert.equal(server.commands.filter((line) => line.startsWith('SELECT')).length, 1)
     await session.close()
   })
 
@@ -282,7 +282,7 @@ describe('IMAP connections', () => {
       },
     )
     const all = lines.join('\n')
-    assert.match(all, /^C: \S+ EXAMINE INBOX$/m)
+    assert.match(all, /^C: \S+ SELECT INBOX$/m)
     assert.match(all, /^S: .*UIDVALIDITY/m)
     assert.ok(!all.includes(SECRET) && !all.includes(Buffer.from(SECRET).toString('base64')))
     assert.ok(!all.includes('Text of 1'))

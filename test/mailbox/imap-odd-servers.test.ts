@@ -67,7 +67,7 @@ describe('IMAP, servers that answer oddly', () => {
           exists: 50,
           answers: [
             [
-              /^EXAMINE/,
+              /^SELECT/,
               '* 50 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 149] ok\r\n{tag} OK done\r\n',
             ],
             [/^UID SEARCH/, ({ line, say }) => say(answer(line))],
@@ -89,8 +89,8 @@ describe('IMAP, servers that answer oddly', () => {
       const server = await start({
         answers: [
           [
-            /^EXAMINE/,
-            '* 3 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 4000000001] ok\r\n{tag} OK [READ-ONLY] done\r\n',
+            /^SELECT/,
+            '* 3 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 4000000001] ok\r\n{tag} OK [READ-WRITE] done\r\n',
           ],
           [/^UID SEARCH ALL/, '* SEARCH 3 70000\r\n{tag} OK done\r\n'],
           [/^UID SEARCH/, ({ line, say }) => say(capped(uids, 2)(line))],
@@ -138,7 +138,7 @@ describe('IMAP, servers that answer oddly', () => {
   test('a folder without UIDVALIDITY, or with 0, cannot be drained', async () => {
     for (const code of ['', '* OK [UIDVALIDITY 0] ok\r\n']) {
       const server = await start({
-        answers: [[/^EXAMINE/, `* 1 EXISTS\r\n${code}{tag} OK [READ-ONLY] done\r\n`]],
+        answers: [[/^SELECT/, `* 1 EXISTS\r\n${code}{tag} OK [READ-WRITE] done\r\n`]],
       })
       await withSession(openImap, accessTo(server), async (session) => {
         await assert.rejects(session.list('INBOX'), { code: 'EPOCH_UNUSABLE', scope: 'mailbox' })
@@ -166,7 +166,7 @@ describe('IMAP, servers that answer oddly', () => {
       const listing = await session.list('INBOX')
       await session.acknowledge(listing, listing.ids, { kind: 'move', folder: 'Done' })
     })
-    assert.ok(server.commands.includes('EXAMINE Public.News'))
+    assert.ok(server.commands.includes('SELECT Public.News'))
     assert.ok(server.commands.includes('UID MOVE 1 INBOX.Done'))
   })
 

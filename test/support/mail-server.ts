@@ -39,6 +39,8 @@ export interface MaildirMessage {
   readonly octets: Buffer | string | AsyncIterable<Buffer>
   /** Letters of Maildir: S (seen), T (deleted), F (flagged), R, D. */
   readonly flags?: string
+  /** Seconds since 1970 in the file name, by which servers number what they have not seen yet. @default one later than the message before */
+  readonly deliveredAt?: number
 }
 
 /** Every file and folder that is made belongs to `owner`, when there is one. */
@@ -66,9 +68,12 @@ export async function deliver(
   for (const path of [home, inbox, maildir, ...['tmp', 'new', 'cur'].map((name) => join(maildir, name))])
     await makeFolder(path, owner)
   for (const message of messages) {
-    const { octets, flags = '' } =
-      typeof message === 'string' || Buffer.isBuffer(message) ? { octets: message } : message
-    const name = `${1_700_000_000 + written}.M${String(written++).padStart(6, '0')}.test`
+    const {
+      octets,
+      flags = '',
+      deliveredAt = 1_700_000_000 + written,
+    } = typeof message === 'string' || Buffer.isBuffer(message) ? { octets: message } : message
+    const name = `${deliveredAt}.M${String(written++).padStart(6, '0')}.test`
     const temporary = join(maildir, 'tmp', name)
     await writeFile(temporary, octets)
     if (owner) await chown(temporary, owner.uid, owner.gid)
