@@ -145,6 +145,12 @@ export const QUEUE = {
   localStartMs: 15 * SECOND,
 } as const
 
+/** Messages on disk. */
+export const SPOOL = {
+  /** What a killed process left behind is removed after this; no drain keeps a message as long. */
+  abandonedMs: 24 * 60 * MINUTE,
+} as const
+
 /** S3. */
 export const ARCHIVE = {
   /** 409, 503 and lost answers: tries of one PUT, with back-off and jitter between them. */

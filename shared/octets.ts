@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Sha256 } from './contract/ids.ts'
 import { IngestError } from './errors.ts'
+import { SPOOL } from './limits.ts'
 
 /**
  * A whole message (or any object), held in memory or in a spool file, with its length and SHA-256 known.
@@ -39,13 +40,19 @@ export function memoryOctets(buffer: Buffer): Octets {
 export interface Spool {
   /**
    * Takes a stream to its end: to memory while it is at most `memoryOctets`, else to a file.
-   * Rejects with what the stream fails with, or with SPOOL_FAILED when the disk does; nothing is left behind then.
+   * Rejects with what the stream fails with, or with SPOOL_FAILED when the disk does; nothing is left behind then,
+   * and the source is closed.
    */
   collect(source: AsyncIterable<Buffer>, memoryOctets: number): Promise<Octets>
   close(): Promise<void>
 }
 
-/** `parent` defaults to the system's folder for temporary files. The spool's own folder is made on first use. */
+const FOLDER = 'mailsluice-spool-'
+
+/**
+ * `parent` defaults to the system's folder for temporary files. The spool's own folder is made on first use. A process that is
+ * killed leaves it behind: the first use of a later spool removes it, a day after.
+ */
 export function openSpool(parent: string = tmpdir()): Spool {
   let folder: Promise<string> | undefined
   let next = 0
@@ -63,12 +70,12 @@ export function openSpool(parent: string = tmpdir()): Spool {
         if (length > memoryLimit) break
       }
       for (const part of parts) hash.update(part)
-      folder ??= mkdtemp(join(parent, 'mailsluice-')).catch((cause) => {
-        throw new IngestError('SPOOL_FAILED', `cannot make a spool folder in ${parent}: ${reason(cause)}`, {
-          cause,
-        })
+      folder ??= makeFolder(parent)
+      const made = await folder.catch(async (error: unknown) => {
+        await iterator.return?.()
+        throw error
       })
-      const path = join(await folder, `${next++}.eml`)
+      const path = join(made, `${next++}.eml`)
       let failure: unknown
       async function* all(): AsyncGenerator<Buffer> {
         yield* parts.splice(0)
@@ -88,7 +95,7 @@ export function openSpool(parent: string = tmpdir()): Spool {
       try {
         await pipeline(all, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
       } catch (cause) {
-        await rm(path, { force: true })
+        await rm(path, { force: true }).catch(() => undefined)
         if (failure !== undefined) throw failure
         await iterator.return?.()
         throw new IngestError('SPOOL_FAILED', `cannot write a message to ${path}: ${reason(cause)}`, {
@@ -105,8 +112,35 @@ export function openSpool(parent: string = tmpdir()): Spool {
       }
     },
     async close() {
-      if (folder) await rm(await folder, { recursive: true, force: true })
+      // Where it could not be made there is nothing to remove.
+      const made = await folder?.catch(() => undefined)
+      if (made !== undefined) await rm(made, { recursive: true, force: true })
     },
+  }
+}
+
+async function makeFolder(parent: string): Promise<string> {
+  try {
+    await removeAbandoned(parent)
+    return await mkdtemp(join(parent, FOLDER))
+  } catch (cause) {
+    throw new IngestError('SPOOL_FAILED', `cannot make a spool folder in ${parent}: ${reason(cause)}`, {
+      cause,
+    })
+  }
+}
+
+/** A folder is touched whenever a message comes or goes, so one that has been still for a day belongs to nobody. */
+async function removeAbandoned(parent: string): Promise<void> {
+  const before = Date.now() - SPOOL.abandonedMs
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(FOLDER)) continue
+    const folder = join(parent, name)
+    const facts = await lstat(folder).catch(() => undefined)
+    // Never what others made: in a folder that everybody may write to, they could lead the removal astray.
+    if (!facts?.isDirectory() || facts.uid !== (process.getuid?.() ?? facts.uid)) continue
+    // Another drain may be at it too.
+    if (facts.mtimeMs < before) await rm(folder, { recursive: true, force: true }).catch(() => undefined)
   }
 }
 
