@@ -5,6 +5,7 @@ import { all, linkNew, readIfThere, removeIfThere, writeDurably } from '../archi
 import { errnoOf, toFileError } from '../archive/file-errors.ts'
 import { openFolderSync } from '../archive/folder-sync.ts'
 import { assertLegalKey } from '../archive/legal-key.ts'
+import type { ObjectKey } from '../contract/ids.ts'
 import type { Revision, StateEntry, StateStore } from './state.ts'
 
 const GENERATION = /^\d{10}$/
@@ -83,11 +84,17 @@ export function openFileState(folder: string): StateStore {
   }
 
   const where = `state ${root}`
+  async function readEntry(key: ObjectKey): Promise<StateEntry | undefined> {
+    assertLegalKey(key)
+    const entry = await translated(where, read(key))
+    return entry && { content: entry.content, revision: entry.revision }
+  }
+
   return {
-    async read(key) {
-      assertLegalKey(key)
-      const entry = await translated(where, read(key))
-      return entry && { content: entry.content, revision: entry.revision }
+    read: readEntry,
+    async readIfChanged(key, known) {
+      const entry = await readEntry(key)
+      return entry?.revision === known ? 'unchanged' : entry
     },
     async write(key, content, expected) {
       assertLegalKey(key)

@@ -20,20 +20,28 @@ export function openS3State(options: S3Options): S3State {
   const { bucket } = options
   const { client, tries } = openRequests(options)
 
-  async function read(key: ObjectKey): Promise<StateEntry | undefined> {
-    const answer = await tries(`GetObject ${key}`, async () => {
-      const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))
-      return { content: Buffer.from((await Body?.transformToByteArray()) ?? []), ETag }
-    }).catch((error: unknown) => {
-      if (error instanceof IngestError && error.code !== 'ARCHIVE_MISSING' && statusOf(error.cause) === 404)
-        return undefined
-      throw error
+  async function get(key: ObjectKey, known?: Revision): Promise<StateEntry> {
+    const command = new GetObjectCommand({ Bucket: bucket, Key: key, ...(known && { IfNoneMatch: known }) })
+    return tries(`GetObject ${key}`, async () => {
+      const { Body, ETag } = await client.send(command)
+      const content = Buffer.from((await Body?.transformToByteArray()) ?? [])
+      return { content, revision: (ETag ?? '') as Revision }
     })
-    return answer && { content: answer.content, revision: (answer.ETag ?? '') as Revision }
+  }
+
+  async function read(key: ObjectKey): Promise<StateEntry | undefined> {
+    return get(key).catch(absent)
   }
 
   return {
     read,
+
+    async readIfChanged(key, known) {
+      return get(key, known).catch((error: unknown) => {
+        if (error instanceof IngestError && statusOf(error.cause) === 304) return 'unchanged' as const
+        return absent(error)
+      })
+    },
 
     async write(key, content, expected) {
       const command = new PutObjectCommand({
@@ -65,4 +73,11 @@ export function openS3State(options: S3Options): S3State {
 
     close: () => client.destroy(),
   }
+}
+
+/** A read that found no entry; everything else is thrown. */
+function absent(error: unknown): undefined {
+  if (error instanceof IngestError && error.code !== 'ARCHIVE_MISSING' && statusOf(error.cause) === 404)
+    return undefined
+  throw error
 }

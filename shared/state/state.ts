@@ -15,6 +15,8 @@ export interface StateEntry {
 export interface StateStore {
   /** Undefined when there is none. */
   read(key: ObjectKey): Promise<StateEntry | undefined>
+  /** As `read`, but `'unchanged'` and no content when the entry still has the revision `known`: for what is read often. */
+  readIfChanged(key: ObjectKey, known: Revision): Promise<StateEntry | 'unchanged' | undefined>
   /**
    * Writes if the entry still has that revision (`undefined`: if there is none yet; `'any'`: regardless).
    * False when somebody else was faster.

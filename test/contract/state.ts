@@ -33,6 +33,28 @@ export function stateContract(name: string, open: () => Promise<OpenedState>): v
       assert.equal(String((await state.read(key))?.content), '{"a":1}')
     })
 
+    test('an entry is not read again by who knows its revision, until it is replaced', async () => {
+      const key = freshKey()
+      await state.write(key, Buffer.from('1'), undefined)
+      const known = (await state.read(key))?.revision as Revision
+
+      assert.equal(await state.readIfChanged(key, known), 'unchanged')
+
+      await state.write(key, Buffer.from('2'), known)
+      const entry = await state.readIfChanged(key, known)
+      assert.ok(entry !== 'unchanged')
+      assert.equal(String(entry?.content), '2')
+      assert.equal(entry?.revision, (await state.read(key))?.revision)
+    })
+
+    test('an entry that is not there is not unchanged', async () => {
+      const other = freshKey()
+      await state.write(other, Buffer.from('1'), undefined)
+      const revision = (await state.read(other))?.revision as Revision
+
+      assert.equal(await state.readIfChanged(freshKey(), revision), undefined)
+    })
+
     test('an entry may be empty', async () => {
       const key = freshKey()
 

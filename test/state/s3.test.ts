@@ -75,6 +75,19 @@ describe('state in S3', () => {
     await assert.rejects(state.write(KEY, Buffer.from('1'), 'any'), isCode('ARCHIVE_DENIED'))
   })
 
+  test('an entry that did not change is asked for and not sent', async () => {
+    const { s3, state } = await withFault(0, 'break')
+    await state.write(KEY, Buffer.from('1'), undefined)
+    const known = (await state.read(KEY))?.revision as Revision
+
+    assert.equal(await state.readIfChanged(KEY, known), 'unchanged')
+    assert.equal(s3.requests.at(-1)?.headers['if-none-match'], known)
+
+    await state.write(KEY, Buffer.from('2'), known)
+    const entry = await state.readIfChanged(KEY, known)
+    assert.equal(entry !== 'unchanged' && String(entry?.content), '2')
+  })
+
   test('a missing bucket is ARCHIVE_MISSING, for reads too', async () => {
     const { state } = await withFault(0, 'break', 'other')
 

@@ -133,9 +133,10 @@ export async function startScriptedS3(
         return xml(listXml(bucket.objects, query))
       case 'HeadObject':
       case 'GetObject':
-        return object
-          ? { status: 200, headers: object.headers, content: object.content }
-          : refused(404, 'NoSuchKey')
+        if (!object) return refused(404, 'NoSuchKey')
+        if (headers['if-none-match'] === object.headers.etag)
+          return { status: 304, headers: {}, content: Buffer.alloc(0) }
+        return { status: 200, headers: object.headers, content: object.content }
       case 'PutObject':
         return refusal(headers, object, body) ?? store(bucket, key, headers, body)
       default:
