@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Config, RetentionConfig } from './config.ts'
+import { parseSqsAddress } from './queue-address.ts'
 
 // The optional section `aws` of mailsluice.yaml: what the stacks in infra/ are told and no drain needs to know. Everything has a default.
 
@@ -271,7 +272,7 @@ export function deploymentProblems(config: Config): readonly string[] {
     problems.push(
       `mailboxes: ${own} have a retention of their own, more than a bucket policy can guard; expected at most ${OWN_RETENTIONS_MOST}, or a stack for each retention`,
     )
-  problems.push(...secretProblems(config, aws))
+  problems.push(...queueProblems(config.queues), ...secretProblems(config, aws))
   config.mailboxes.forEach((mailbox, index) => {
     if (mailbox.tls === 'none')
       problems.push(
@@ -291,6 +292,17 @@ function complianceProblems(config: Config, aws: Deployment): string[] {
       retention?.mode === 'compliance' ? [final(`mailboxes[${index}].retention.mode`)] : [],
     ),
   ]
+}
+
+function queueProblems(queues: Config['queues']): string[] {
+  return Object.entries(queues).flatMap(([name, text]) => {
+    const address = parseSqsAddress(text)
+    if (!address) return [`queues.${name}: ${text} is no queue; expected a name, URL or ARN`]
+    // A role is given the right to send by ARN, which takes the region.
+    if (address.url !== undefined && address.region === undefined)
+      return [`queues.${name}: ${text} does not tell its region; expected its ARN`]
+    return []
+  })
 }
 
 function secretProblems({ mailboxes }: Config, { parameterPrefix }: Deployment): string[] {

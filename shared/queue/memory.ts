@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseSqsAddress } from '../contract/queue-address.ts'
 import { IngestError } from '../errors.ts'
 import type { EventQueues, OutgoingEvent } from './queue.ts'
-import { parseSqsAddress } from './sqs-address.ts'
 
 /** SQS remembers a MessageDeduplicationId for five minutes, also when the message is gone. */
 const DEDUPLICATION_MS = 5 * 60_000

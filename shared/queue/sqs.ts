@@ -12,11 +12,11 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { parseSqsAddress, type SqsAddress } from '../contract/queue-address.ts'
 import { IngestError } from '../errors.ts'
 import { QUEUE } from '../limits.ts'
 import { batchesOf } from './batches.ts'
 import type { EventQueues, OutgoingEvent, SendResult } from './queue.ts'
-import { parseSqsAddress, type SqsAddress } from './sqs-address.ts'
 import { isConnectionLost, isUnreachable, toQueueError } from './sqs-errors.ts'
 
 export interface SqsOptions {
