@@ -25,12 +25,15 @@ export function earlier(a: Deadline, b: Deadline): Deadline {
 
 export const never: Deadline = { remainingMs: () => Infinity, passed: () => false }
 
+/** setTimeout fires at once beyond it: 24 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /**
  * Settles as `work` does, or rejects with TIMED_OUT when `milliseconds` have passed. It does not stop the work:
  * the caller closes the connection or kills the worker that does it.
  */
 export async function within<T>(milliseconds: number, what: string, work: Promise<T>): Promise<T> {
-  if (milliseconds === Infinity) return work
+  if (milliseconds > LONGEST_TIMER_MS) return work
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(
