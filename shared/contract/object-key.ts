@@ -40,10 +40,10 @@ export function ledgerPrefix(mailbox: MailboxId): string {
   return `ledger/${mailbox}/`
 }
 
-/** Undefined for a key that is not of a ledger segment. */
+/** Undefined for a key that is not of a ledger segment; the first one has number 1. */
 export function parseLedgerKey(key: string): { mailbox: MailboxId; seq: number } | undefined {
   const [, mailbox, seq] = LEDGER.exec(key) ?? []
-  if (!mailbox || !seq) return undefined
+  if (!mailbox || !Number(seq)) return undefined
   return { mailbox: mailboxId(mailbox), seq: Number(seq) }
 }
 
