@@ -64,7 +64,7 @@ export function openAwsStores(
 }
 
 export interface AccessOptions {
-  readonly credentials: Credentials
+  readonly credentials: Pick<Credentials, 'password'>
   /** PEM of private CAs by their path in the configuration. */
   readonly authorities: Readonly<Record<string, string>>
   readonly transcript?: ((line: string) => void) | undefined

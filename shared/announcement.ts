@@ -5,10 +5,14 @@ import {
   archivedEventId,
   type Event,
   MAILBOX_RESET,
+  MAILBOX_RESUMED,
+  MAILBOX_SUSPENDED,
   type MailboxData,
   MESSAGE_ARCHIVED,
   MESSAGE_QUARANTINED,
+  type ResumedData,
   type rawSchema,
+  type SuspendedData,
 } from './contract/event.ts'
 import type { Epoch, MailboxId, Sha256 } from './contract/ids.ts'
 import { PARSER, QUEUE } from './limits.ts'
@@ -89,6 +93,28 @@ export function resetEvent(input: {
     type: MAILBOX_RESET,
     id: eventId(mailbox, 'reset', [folder, from, to]),
     data: { mailbox: { id: mailbox, protocol, folder }, from, to },
+  }
+}
+
+/** A mailbox cannot be entered: its log-ins rest, and are tried again after pauses that grow. */
+export function suspendedEvent(data: SuspendedData, time: Date): Event {
+  const mailbox = data.mailbox.id as MailboxId
+  return {
+    ...envelope(mailbox, time),
+    type: MAILBOX_SUSPENDED,
+    id: eventId(mailbox, 'suspended', [data.since]),
+    data: { ...data, reason: clip(data.reason) },
+  }
+}
+
+/** It was entered again. */
+export function resumedEvent(data: ResumedData, time: Date): Event {
+  const mailbox = data.mailbox.id as MailboxId
+  return {
+    ...envelope(mailbox, time),
+    type: MAILBOX_RESUMED,
+    id: eventId(mailbox, 'resumed', [data.since]),
+    data,
   }
 }
 

@@ -185,3 +185,10 @@ export const LAMBDA = {
   mailboxesPerProbe: 25,
   probeMs: 45 * SECOND,
 } as const
+
+/** Mailboxes that cannot be entered: how often log-ins that fail are tried. */
+export const SUSPENSION = {
+  /** Doubled after each failure: four failed log-ins in the first hour, at most one in four hours later. */
+  firstPauseMs: 5 * MINUTE,
+  longestPauseMs: 240 * MINUTE,
+} as const

@@ -138,6 +138,26 @@ export const resetDataSchema = z.object({
     .describe('UIDVALIDITY of the server now. Messages that were archived before are not announced again.'),
 })
 
+export const suspendedDataSchema = z.object({
+  mailbox: z.object({ id: z.string(), protocol: z.enum(['imap', 'pop3']) }),
+  code: z.string().describe('Why the mailbox cannot be entered, such as AUTHENTICATION_FAILED.'),
+  reason: z.string(),
+  remedy: z.string().describe('What an operator can do about it.'),
+  since: z.string().describe('ISO 8601; of the first attempt that failed.'),
+  nextTryAt: z
+    .string()
+    .describe(
+      'ISO 8601; the pauses grow. Earlier when the credential is changed or the mailbox is drained by hand.',
+    ),
+})
+
+export const resumedDataSchema = z.object({
+  mailbox: z.object({ id: z.string(), protocol: z.enum(['imap', 'pop3']) }),
+  code: z.string().describe('Why it was suspended, at last.'),
+  since: z.string().describe('ISO 8601; as in the event of the suspension.'),
+  attempts: z.number().int().positive().describe('That failed.'),
+})
+
 function cloudEvent<Type extends string, Data extends z.ZodType>(type: Type, data: Data) {
   return z.object({
     specversion: z.literal('1.0'),
@@ -154,11 +174,15 @@ function cloudEvent<Type extends string, Data extends z.ZodType>(type: Type, dat
 export const MESSAGE_ARCHIVED = 'mailsluice.message.archived.v1'
 export const MESSAGE_QUARANTINED = 'mailsluice.message.quarantined.v1'
 export const MAILBOX_RESET = 'mailsluice.mailbox.reset.v1'
+export const MAILBOX_SUSPENDED = 'mailsluice.mailbox.suspended.v1'
+export const MAILBOX_RESUMED = 'mailsluice.mailbox.resumed.v1'
 
 export const eventSchema = z.discriminatedUnion('type', [
   cloudEvent(MESSAGE_ARCHIVED, archivedDataSchema),
   cloudEvent(MESSAGE_QUARANTINED, quarantinedDataSchema),
   cloudEvent(MAILBOX_RESET, resetDataSchema),
+  cloudEvent(MAILBOX_SUSPENDED, suspendedDataSchema),
+  cloudEvent(MAILBOX_RESUMED, resumedDataSchema),
 ])
 
 export type Address = z.infer<typeof addressSchema>
@@ -171,6 +195,8 @@ export type ParseData = z.infer<typeof parseSchema>
 export type ArchivedData = z.infer<typeof archivedDataSchema>
 export type QuarantinedData = z.infer<typeof quarantinedDataSchema>
 export type ResetData = z.infer<typeof resetDataSchema>
+export type SuspendedData = z.infer<typeof suspendedDataSchema>
+export type ResumedData = z.infer<typeof resumedDataSchema>
 export type Event = z.infer<typeof eventSchema>
 
 /** `<mailbox>/<sha256>`: at most 128 characters, what SQS allows as a MessageDeduplicationId. */

@@ -6,6 +6,7 @@ import { type MailboxId, mailboxId, type ObjectKey, type Sha256, sha256 } from '
 //                                                            so that a listing can be split among 256 readers
 //                    ledger/<mailboxId>/<seq>.ndjson         segment <seq>, ten digits, so that listing order is ledger order
 //   state bucket     snapshots/<mailboxId>.json              the fold of the ledger, a cache
+//                    suspensions/<mailboxId>.json            a mailbox whose log-ins failed, and when the next one may be tried
 //                    mailboxes.json                          the mailbox list that the Lambdas read
 
 const RAW = /^raw\/([a-z0-9][a-z0-9-]{0,62})\/([0-9a-f]{2})\/([0-9a-f]{64})\.eml$/
@@ -49,4 +50,8 @@ export function parseLedgerKey(key: string): { mailbox: MailboxId; seq: number }
 
 export function snapshotKey(mailbox: MailboxId): ObjectKey {
   return `snapshots/${mailbox}.json` as ObjectKey
+}
+
+export function suspensionKey(mailbox: MailboxId): ObjectKey {
+  return `suspensions/${mailbox}.json` as ObjectKey
 }

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { missing } from './missing.ts'
 
@@ -29,4 +29,10 @@ export async function filePassword(path: string, folder: string): Promise<string
   } finally {
     await handle.close()
   }
+}
+
+/** When and as which file it was written; not its size, which is that of the password. Undefined when it is not there. */
+export async function fileVersion(path: string, folder: string): Promise<string | undefined> {
+  const facts = await stat(resolve(folder, path)).catch(() => undefined)
+  return facts && `${facts.ino}-${facts.mtimeMs}`
 }

@@ -1,8 +1,8 @@
 import type { Credentials } from './credentials.ts'
-import { filePassword } from './file.ts'
+import { filePassword, fileVersion } from './file.ts'
 import { missing } from './missing.ts'
-import { secretsManagerPassword } from './secrets-manager.ts'
-import { ssmPassword } from './ssm.ts'
+import { secretsManagerPassword, secretsManagerVersion } from './secrets-manager.ts'
+import { ssmPassword, ssmVersion } from './ssm.ts'
 
 export interface CredentialsOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -34,6 +34,20 @@ export function openCredentials({ environment, folder, endpoints }: CredentialsO
           return secretsManagerPassword(place, endpoints?.secretsManager)
         default:
           throw missing(reference, 'expected env:NAME, file:PATH, ssm:NAME or secretsmanager:ID')
+      }
+    },
+    async version(reference) {
+      const colon = reference.indexOf(':')
+      const place = reference.slice(colon + 1)
+      switch (reference.slice(0, colon)) {
+        case 'file':
+          return fileVersion(place, folder)
+        case 'ssm':
+          return ssmVersion(place, endpoints?.ssm)
+        case 'secretsmanager':
+          return secretsManagerVersion(place, endpoints?.secretsManager)
+        default:
+          return undefined
       }
     },
   }

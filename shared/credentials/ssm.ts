@@ -20,3 +20,14 @@ export async function ssmPassword(name: string, endpoint: string | undefined): P
   if (!Parameter.Value) throw missing(reference, 'it is empty')
   return Parameter.Value
 }
+
+/** The number of its version. Undefined when it is not there or may not be read. */
+export async function ssmVersion(name: string, endpoint: string | undefined): Promise<string | undefined> {
+  const { GetParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm')
+  const client = new SSMClient(endpoint === undefined ? {} : { endpoint })
+  const answer = await client
+    .send(new GetParameterCommand({ Name: name, WithDecryption: false }))
+    .catch(() => undefined)
+    .finally(() => client.destroy())
+  return answer?.Parameter?.Version?.toString()
+}
