@@ -23,8 +23,25 @@ export function encodeApplied(applied: Applied): string {
 
 /** Throws a TypeError that names every problem: what is stored was validated before, so it is damaged or of another version. */
 export function parseApplied(text: string): Applied {
-  const { config: value, ...rest } = appliedSchema.parse(JSON.parse(text))
+  const result = appliedSchema.safeParse(fromJson(text))
+  if (!result.success)
+    throw invalid(result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`))
+  const { v, config: value, authorities } = result.data
   const { config, problems } = validateConfig(value)
-  if (!config) throw new TypeError(`the stored configuration is not valid: ${problems.join('; ')}`)
-  return { ...rest, config }
+  if (!config) throw invalid(problems)
+  const missing = config.mailboxes.filter(({ ca }) => ca !== undefined && !Object.hasOwn(authorities, ca))
+  if (missing.length > 0) throw invalid(missing.map(({ id, ca }) => `mailbox ${id}: ${ca} is not with it`))
+  return { v, config, authorities }
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw invalid(['no JSON'], cause)
+  }
+}
+
+function invalid(problems: readonly string[], cause?: unknown): TypeError {
+  return new TypeError(`the stored configuration is not valid: ${problems.join('; ')}`, { cause })
 }
