@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { RouteConfig } from '../shared/contract/config.ts'
+import { mailboxId } from '../shared/contract/ids.ts'
+import { PARSER } from '../shared/limits.ts'
+import { parseMessage } from '../shared/mail/parse-message.ts'
+import { DEFAULT_QUEUE, routeOf } from '../shared/routing.ts'
+
+// Messages as they come, through the parser: what a route sees is what it read.
+
+const ORDER = `From: "Berta Bote" <Berta@Supplier.Example>
+To: Invoices <invoices+2026@acme.example>, orders@acme.example
+Cc: Team: "An, Na" <anna@acme.example>, ben@acme.example;
+Subject: =?utf-8?q?Rechnung_=C3=9Cberweisung?=
+`
+
+const PDF = `MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain
+
+see attached
+--b
+Content-Type: Application/PDF; name=a.pdf
+Content-Disposition: attachment; filename=a.pdf
+
+%PDF
+--b--
+`
+
+async function routed(header: string, ...routes: RouteConfig[]): Promise<string> {
+  const parsed = await parseMessage(Buffer.from(`${header}\n`.replaceAll('\n', '\r\n')))
+  return routeOf({ routes }, { mailbox: mailboxId('invoices'), parsed })
+}
+
+/** Whether a message meets one condition. */
+async function meets(header: string, when: RouteConfig['when']): Promise<boolean> {
+  return (await routed(header, { queue: 'met', when })) === 'met'
+}
+
+describe('a condition', () => {
+  const table: [when: RouteConfig['when'], met: boolean][] = [
+    [{ mailbox: 'invoices' }, true],
+    [{ mailbox: 'inv*' }, true],
+    [{ mailbox: 'orders' }, false],
+    [{ from: 'berta@supplier.example' }, true],
+    [{ from: '*@SUPPLIER.example' }, true],
+    [{ from: '*@supplier.example.evil' }, false],
+    [{ from: 'Berta Bote' }, false],
+    [{ to: 'invoices+2026@acme.example' }, true],
+    [{ to: 'invoices@acme.example' }, false],
+    [{ to: 'invoices*@acme.example' }, true],
+    [{ to: 'orders@*' }, true],
+    [{ to: 'anna@acme.example' }, true],
+    [{ to: 'ben@acme.example' }, true],
+    [{ to: 'berta@*' }, false],
+    [{ to: ['nobody@*', 'ben@*'] }, true],
+    [{ to: ['nobody@*', 'noone@*'] }, false],
+    [{ subject: 'rechnung *' }, true],
+    [{ subject: '*überweisung' }, true],
+    [{ subject: 'rechnung' }, false],
+    [{ attachment: '*' }, false],
+    [{}, true],
+  ]
+  for (const [when, met] of table)
+    test(`${JSON.stringify(when)} is ${met ? '' : 'not '}met by the order`, async () => {
+      assert.equal(await meets(ORDER, when), met)
+    })
+
+  for (const field of ['To', 'Cc', 'Bcc', 'Delivered-To', 'X-Original-To', 'Envelope-To'])
+    for (const address of ['Box+tag@acme.example', '<Box+tag@acme.example>', ' <Box+tag@acme.example> '])
+      test(`on the recipient sees ${field}: ${address}`, async () => {
+        assert.equal(await meets(`${field}: ${address}\n`, { to: 'box+*@acme.example' }), true)
+        assert.equal(await meets(`${field}: ${address}\n`, { to: 'box@acme.example' }), false)
+        assert.equal(await meets(`${field}: ${address}\n`, { from: '*' }), false)
+      })
+
+  for (const field of ['From', 'Sender'])
+    test(`on the sender sees ${field}`, async () => {
+      assert.equal(await meets(`${field}: a@b.example\n`, { from: 'a@b.example' }), true)
+      assert.equal(await meets(`${field}: a@b.example\n`, { to: '*' }), false)
+    })
+
+  test('on the sender does not see Reply-To, which may be anybody', async () => {
+    assert.equal(await meets('From: a@b.example\nReply-To: c@d.example\n', { from: 'c@d.example' }), false)
+  })
+
+  test('on a subject of which there is none is met by * alone', async () => {
+    assert.equal(await meets('From: a@b.example\n', { subject: '*' }), true)
+    assert.equal(await meets('From: a@b.example\n', { subject: '?*' }), false)
+  })
+
+  test('on an address is not met by an empty group or by nothing', async () => {
+    assert.equal(await meets('To: undisclosed-recipients:;\n', { to: '*' }), false)
+    assert.equal(await meets('Subject: x\n', { to: '*' }), false)
+  })
+
+  test('on attachments sees the declared type of each, in any case', async () => {
+    assert.equal(await meets(ORDER + PDF, { attachment: 'application/pdf' }), true)
+    assert.equal(await meets(ORDER + PDF, { attachment: ['*/xml', 'APPLICATION/*'] }), true)
+    assert.equal(await meets(ORDER + PDF, { attachment: 'text/plain' }), false)
+  })
+})
+
+describe('a route', () => {
+  const to = (queue: string, when: RouteConfig['when']): RouteConfig => ({ queue, when })
+
+  test('is taken when every condition holds', async () => {
+    const all = {
+      mailbox: 'invoices',
+      from: 'berta@*',
+      to: 'orders@*',
+      subject: 'rechnung*',
+      attachment: '*/pdf',
+    }
+    assert.equal(await routed(ORDER + PDF, to('all', all)), 'all')
+    for (const name of Object.keys(all) as (keyof typeof all)[])
+      assert.equal(
+        await routed(ORDER + PDF, to('all', { ...all, [name]: 'something else' })),
+        DEFAULT_QUEUE,
+        name,
+      )
+  })
+
+  test('that comes first wins', async () => {
+    const routes = [
+      to('none', { to: 'nobody@*' }),
+      to('first', { to: 'orders@*' }),
+      to('second', { from: 'berta@*' }),
+    ]
+    assert.equal(await routed(ORDER, ...routes), 'first')
+  })
+
+  test('that nothing takes leaves the message to the default queue', async () => {
+    assert.equal(await routed(ORDER, to('none', { to: 'nobody@*' })), 'default')
+    assert.equal(await routed(ORDER), 'default')
+  })
+
+  test('is found for mail that nobody could parse', async () => {
+    for (const octets of ['', '\n', '\0'.repeat(1000), 'no header at all'])
+      assert.equal(await routed(octets, to('any', {})), 'any')
+  })
+
+  test('is found however hostile subject and recipients are', async () => {
+    const many = `To: ${Array.from({ length: 20_000 }, (_, i) => `a${i}@b.example`).join(',\n ')}\n`
+    const subject = `Subject: ${'a'.repeat(100_000)}\n`
+
+    assert.equal(await routed(many + subject, to('met', { subject: `${'*a'.repeat(400)}*b` })), 'default')
+    assert.equal(await routed(many, to('met', { to: `${'*a?'.repeat(100)}` })), 'default')
+    // It looks at what the parser read.
+    assert.equal(await routed(many, to('met', { to: `a${PARSER.addresses - 1}@b.example` })), 'met')
+    assert.equal(await routed(many, to('met', { to: 'a19999@b.example' })), 'default')
+  })
+})
