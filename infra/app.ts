@@ -1,0 +1,58 @@
+import { join } from 'node:path'
+import { Annotations, App, CfnParameter, type Stack, Tags, Validations } from 'aws-cdk-lib'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import { archiveStackName, deploymentOf, ingestStackName } from '../shared/contract/deployment.ts'
+import { ArchiveStack } from './archive-stack.ts'
+import { type Configuration, readConfiguration, UnusableConfiguration } from './configuration.ts'
+import { IngestStack } from './ingest-stack.ts'
+import { archiveProps, ingestProps } from './stack-props.ts'
+
+// The app of cdk.json: two stacks from mailsluice.yaml (-c config=FILE), for whatever account and region they are deployed to. It asks nobody
+// anything: no credentials, no network, no docker.
+
+const BUNDLES = join(import.meta.dirname, '..', 'dist')
+
+const app = new App({ analyticsReporting: false })
+const { config, file, example } = configured(app)
+const aws = deploymentOf(config)
+
+const archive = new ArchiveStack(app, archiveStackName(aws), {
+  archive: archiveProps(config),
+  recordsOfficer: aws.recordsOfficer,
+})
+const ingest = new IngestStack(app, ingestStackName(aws), {
+  ingest: {
+    ...ingestProps(config),
+    archive: archive.archive,
+    code: (name) => lambda.Code.fromAsset(join(BUNDLES, name)),
+  },
+})
+Tags.of(app).add('application', aws.stack)
+if (example) for (const stack of [archive, ingest]) refuseDeployment(stack)
+app.synth()
+
+function configured({ node }: App): Configuration {
+  try {
+    return readConfiguration(node.tryGetContext('config') as string | undefined)
+  } catch (error) {
+    if (!(error instanceof UnusableConfiguration)) throw error
+    console.error(error.message)
+    process.exit(2)
+  }
+}
+
+/** A parameter that nobody gives a value: the templates can be read, and a deployment stops before it begins. */
+function refuseDeployment(stack: Stack): void {
+  new CfnParameter(stack, 'WriteMailsluiceYamlFirst', {
+    description:
+      'These stacks come from an example. Write mailsluice.yaml (mailsluice init) and synthesize again.',
+  })
+  Validations.of(stack).acknowledge({
+    id: 'CloudFormation-Validate::W2001',
+    reason: 'The parameter is there to have no value, not to be used.',
+  })
+  Annotations.of(stack).addWarningV2(
+    'mailsluice:example',
+    `There is no mailsluice.yaml here: this is ${file}, to look at. It cannot be deployed.`,
+  )
+}

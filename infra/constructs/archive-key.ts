@@ -1,0 +1,33 @@
+import { RemovalPolicy } from 'aws-cdk-lib'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import * as kms from 'aws-cdk-lib/aws-kms'
+import type { Construct } from 'constructs'
+
+export interface ArchiveKeyProps {
+  readonly recordsOfficer: iam.IRole
+}
+
+/**
+ * The key of the mail. Object Lock keeps octets and not the key without which they are noise, so nobody but the records officer may disable
+ * it or schedule its deletion. The key policy itself stays with the account's administrators: a policy that nobody can change is lost with
+ * the role that it names, and only AWS support could then help.
+ */
+export class ArchiveKey extends kms.Key {
+  constructor(scope: Construct, id: string, { recordsOfficer }: ArchiveKeyProps) {
+    super(scope, id, {
+      description: 'Mailsluice: the mail archive, its ledgers and state',
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    this.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: 'KeepTheKey',
+        effect: iam.Effect.DENY,
+        principals: [new iam.AnyPrincipal()],
+        actions: ['kms:ScheduleKeyDeletion', 'kms:DisableKey'],
+        resources: ['*'],
+        conditions: { ArnNotEquals: { 'aws:PrincipalArn': recordsOfficer.roleArn } },
+      }),
+    )
+  }
+}

@@ -1,0 +1,163 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import type { Construct } from 'constructs'
+import { type SecretReference, secretReference } from '../../shared/contract/deployment.ts'
+import { MAILBOXES_KEY } from '../../shared/contract/object-key.ts'
+import type { IMailArchive } from './mail-archive.ts'
+import { throughS3 } from './through-s3.ts'
+
+// What each function may do, by the calls that its code makes. The CDK's grants are not used: bucket.grantPut() alone would let a drain
+// release legal holds.
+
+/** Which parameters and secrets the functions that sign in may read. */
+export interface Secrets {
+  /** As the configuration names them. */
+  readonly credentials: readonly string[]
+  /** Every parameter under it, instead of each by its name. */
+  readonly parameterPrefix: string | undefined
+}
+
+/**
+ * Reads the mailbox list. Listing is allowed without a prefix: S3 answers 404 for an object that is not there only to those who may list
+ * the bucket, and asks for that right without naming a prefix; others are answered 403.
+ */
+export function readMailboxes(scope: Construct, { stateBucket, encryptionKey }: IMailArchive) {
+  return [
+    allow('ReadTheMailboxList', ['s3:GetObject'], [stateBucket.arnForObjects(MAILBOXES_KEY)]),
+    allow('TellAbsentStateFromDenied', ['s3:ListBucket'], [stateBucket.bucketArn]),
+    ...(encryptionKey
+      ? [allow('DecryptState', ['kms:Decrypt'], [encryptionKey.keyArn], throughS3(scope, [stateBucket]))]
+      : []),
+  ]
+}
+
+/** Reads ledgers and their snapshots. */
+function readLedgers({ archiveBucket, stateBucket }: IMailArchive): iam.PolicyStatement[] {
+  return [
+    allow('ReadLedgers', ['s3:GetObject'], [archiveBucket.arnForObjects('ledger/*')]),
+    allow('ListLedgers', ['s3:ListBucket'], [archiveBucket.bucketArn, stateBucket.bucketArn]),
+    allow(
+      'ReadState',
+      ['s3:GetObject'],
+      [stateBucket.arnForObjects(MAILBOXES_KEY), stateBucket.arnForObjects('snapshots/*')],
+    ),
+  ]
+}
+
+export function probeRights(
+  scope: Construct,
+  archive: IMailArchive,
+  secrets: Secrets,
+): iam.PolicyStatement[] {
+  const { archiveBucket, stateBucket, encryptionKey } = archive
+  return [
+    ...readLedgers(archive),
+    ...(encryptionKey
+      ? [
+          allow(
+            'DecryptLedgers',
+            ['kms:Decrypt'],
+            [encryptionKey.keyArn],
+            throughS3(scope, [archiveBucket, stateBucket]),
+          ),
+        ]
+      : []),
+    ...readSecrets(scope, secrets),
+  ]
+}
+
+export function drainRights(
+  scope: Construct,
+  archive: IMailArchive,
+  secrets: Secrets,
+): iam.PolicyStatement[] {
+  const { archiveBucket, stateBucket, encryptionKey } = archive
+  const own = archive.ownRetentions.flatMap(({ mailbox }) => [
+    archiveBucket.arnForObjects(`raw/${mailbox}/*`),
+    archiveBucket.arnForObjects(`ledger/${mailbox}/*`),
+  ])
+  return [
+    ...readLedgers(archive),
+    allow(
+      'AddMailAndLedgers',
+      ['s3:PutObject'],
+      [archiveBucket.arnForObjects('raw/*'), archiveBucket.arnForObjects('ledger/*')],
+    ),
+    // An object that is there already: its facts, and its octets when its announcement is repeated. Until when it is kept is part of the event.
+    allow('ReadMail', ['s3:GetObject', 's3:GetObjectRetention'], [archiveBucket.arnForObjects('raw/*')]),
+    allow(
+      'CheckTheArchive',
+      ['s3:GetBucketVersioning', 's3:GetBucketObjectLockConfiguration'],
+      [archiveBucket.bucketArn],
+    ),
+    allow('WriteSnapshots', ['s3:PutObject'], [stateBucket.arnForObjects('snapshots/*')]),
+    // Guarded by the bucket's policy, which lets through just the retention of the mailbox.
+    ...(own.length > 0 ? [allow('KeepMailboxesByTheirOwnRule', ['s3:PutObjectRetention'], own)] : []),
+    ...(encryptionKey
+      ? [
+          allow(
+            'UseTheKey',
+            ['kms:Decrypt', 'kms:GenerateDataKey'],
+            [encryptionKey.keyArn],
+            throughS3(scope, [archiveBucket, stateBucket]),
+          ),
+        ]
+      : []),
+    ...readSecrets(scope, secrets),
+  ]
+}
+
+export function send(sid: string, queueArns: readonly string[]): iam.PolicyStatement {
+  return allow(sid, ['sqs:SendMessage'], queueArns)
+}
+
+/** A queue's URL is asked for by its name. */
+export function find(sid: string, queueArns: readonly string[]): iam.PolicyStatement {
+  return allow(sid, ['sqs:GetQueueUrl'], queueArns)
+}
+
+function readSecrets(scope: Construct, { credentials, parameterPrefix }: Secrets): iam.PolicyStatement[] {
+  const named = [...new Set(credentials)]
+    .map(secretReference)
+    .filter((reference) => reference !== undefined)
+    .filter(({ kind }) => kind === 'secretsmanager' || parameterPrefix === undefined)
+  const parameters = [
+    ...(parameterPrefix === undefined ? [] : [parameterArn(scope, `${parameterPrefix}*`)]),
+    ...named.filter(({ kind }) => kind === 'ssm').map(({ name }) => parameterArn(scope, name)),
+  ]
+  const secrets = named.filter(({ kind }) => kind === 'secretsmanager').map((it) => secretArn(scope, it))
+  return [
+    // SecureStrings under the account's key aws/ssm, whose policy lets every role of the account use it through Parameter Store.
+    ...(parameters.length > 0 ? [allow('ReadPasswords', ['ssm:GetParameter'], parameters)] : []),
+    ...(secrets.length > 0 ? [allow('ReadSecrets', ['secretsmanager:GetSecretValue'], secrets)] : []),
+  ]
+}
+
+function parameterArn(scope: Construct, name: string): string {
+  // A name with a path begins with / and an ARN does not repeat it.
+  return Stack.of(scope).formatArn({
+    service: 'ssm',
+    resource: 'parameter',
+    resourceName: name.replace(/^\//, ''),
+  })
+}
+
+/** The ARN of a secret ends in six characters that Secrets Manager chooses. */
+function secretArn(scope: Construct, { name }: SecretReference): string {
+  if (name.startsWith('arn:')) return /-[A-Za-z0-9]{6}$/.test(name) ? name : `${name}-??????`
+  return Stack.of(scope).formatArn({
+    service: 'secretsmanager',
+    resource: 'secret',
+    resourceName: `${name}-??????`,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  })
+}
+
+function allow(
+  sid: string,
+  actions: string[],
+  resources: readonly string[],
+  conditions: { [operator: string]: { [key: string]: string | string[] } } = {},
+): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid, actions, resources: [...resources], conditions })
+}

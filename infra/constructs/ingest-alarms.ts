@@ -1,0 +1,229 @@
+import { Duration } from 'aws-cdk-lib'
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions'
+import type * as sns from 'aws-cdk-lib/aws-sns'
+import type * as sqs from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import { type AlarmKind, alarmName } from '../../shared/contract/alarms.ts'
+import { durationMs, type MailboxConfig } from '../../shared/contract/config.ts'
+import type { FunctionName } from '../../shared/contract/functions.ts'
+import {
+  CODE_DIMENSION,
+  DEPLOYMENT_DIMENSION,
+  FUNCTION_DIMENSION,
+  MAILBOX_DIMENSION,
+  METRIC_NAMESPACE,
+  METRICS,
+} from '../../shared/contract/metrics.ts'
+import type { EventQueue } from './event-queue.ts'
+import type { IngestFunction } from './ingest-function.ts'
+import { countOf, total } from './ingest-metrics.ts'
+import type { RequestQueue } from './request-queue.ts'
+
+/**
+ * Mailboxes with an alarm of their own, at 0.10 USD a month each and within the 500 resources of a stack; with more of them, one alarm watches
+ * all, and its notification names the mailbox.
+ */
+export const MAILBOX_ALARMS_MOST = 50
+
+export interface IngestAlarmsProps {
+  readonly deployment: string
+  readonly topic: sns.ITopic
+  readonly mailboxes: readonly Pick<MailboxConfig, 'id' | 'every'>[]
+  readonly missedIntervals: number
+  readonly queueAgeMinutes: number
+  readonly functions: Readonly<Record<FunctionName, IngestFunction>>
+  readonly requests: Readonly<Record<'probe' | 'drain', RequestQueue>>
+  readonly scheduleDeadLetters: sqs.Queue
+  readonly events: Readonly<Record<string, EventQueue>>
+}
+
+interface AlarmOptions {
+  readonly metric: cloudwatch.IMetric
+  readonly description: string
+  /** One alarm for each of these. */
+  readonly subject?: string
+  /** @default at 1 or more */
+  readonly threshold?: number
+  readonly below?: boolean
+  /** Periods in a row. @default 1 */
+  readonly periods?: number
+  /** Whether no data is what the alarm is about. @default false */
+  readonly silenceBreaches?: boolean
+}
+
+/** What is wrong, by name, and where its remedy is written: docs/runbook.md, under the kind of the alarm. */
+export class IngestAlarms extends Construct {
+  readonly alarms: cloudwatch.Alarm[] = []
+  private readonly props: IngestAlarmsProps
+
+  constructor(scope: Construct, id: string, props: IngestAlarmsProps) {
+    super(scope, id)
+    this.props = props
+    this.watchSchedule()
+    this.watchMailboxes()
+    this.watchFunctions()
+    this.watchQueues()
+    this.watchMessages()
+  }
+
+  add(kind: AlarmKind, options: AlarmOptions): cloudwatch.Alarm {
+    const { metric, description, subject, threshold = 1, below = false, periods = 1 } = options
+    const alarm = new cloudwatch.Alarm(this, subject === undefined ? kind : `${kind}-${subject}`, {
+      alarmName: alarmName(this.props.deployment, kind, subject),
+      alarmDescription: `${description} Runbook: docs/runbook.md#${kind}`,
+      metric,
+      threshold,
+      comparisonOperator: below
+        ? cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+        : cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      evaluationPeriods: periods,
+      datapointsToAlarm: periods,
+      treatMissingData: options.silenceBreaches
+        ? cloudwatch.TreatMissingData.BREACHING
+        : cloudwatch.TreatMissingData.NOT_BREACHING,
+    })
+    alarm.addAlarmAction(new actions.SnsAction(this.props.topic))
+    alarm.addOkAction(new actions.SnsAction(this.props.topic))
+    this.alarms.push(alarm)
+    return alarm
+  }
+
+  private watchSchedule(): void {
+    const { deployment, functions, scheduleDeadLetters } = this.props
+    this.add('schedule-silent', {
+      description: 'For a quarter of an hour nobody looked which mailboxes are due: no mail arrives.',
+      metric: countOf(deployment, 'mailboxesConfigured', 'schedule-drains', {
+        statistic: cloudwatch.Stats.SAMPLE_COUNT,
+      }),
+      below: true,
+      periods: 3,
+      silenceBreaches: true,
+    })
+    this.add('schedule-failing', {
+      description: 'Ticks fail, or the schedule could not call its function.',
+      metric: total(
+        {
+          errors: functions['schedule-drains'].function.metricErrors(),
+          dead: waiting(scheduleDeadLetters),
+        },
+        'failed ticks',
+      ),
+      periods: 2,
+    })
+  }
+
+  private watchMailboxes(): void {
+    const { mailboxes, missedIntervals } = this.props
+    if (mailboxes.length > MAILBOX_ALARMS_MOST) {
+      const slowestMs = Math.max(...mailboxes.map(({ every }) => durationMs(every)))
+      this.add('mailbox-failing', {
+        description: `The mailbox that contributes could not be looked at or drained for ${missedIntervals} intervals in a row.`,
+        ...this.failuresOfAMailbox(slowestMs, undefined),
+      })
+      return
+    }
+    for (const { id, every } of mailboxes)
+      this.add('mailbox-failing', {
+        subject: id,
+        description: `Mailbox ${id} could not be looked at or drained for ${missedIntervals} intervals in a row.`,
+        ...this.failuresOfAMailbox(durationMs(every), id),
+      })
+  }
+
+  /** A query, because only the failing mailboxes have metrics, one for each function and code; a failure in every interval is no blip. */
+  private failuresOfAMailbox(everyMs: number, mailbox: string | undefined) {
+    const { deployment, missedIntervals } = this.props
+    const period = alarmPeriod(everyMs)
+    // CloudWatch looks back a day, or a week where periods are an hour or longer.
+    const lookBack = period.toHours({ integral: false }) >= 1 ? Duration.days(7) : Duration.days(1)
+    const most = Math.floor(lookBack.toSeconds() / period.toSeconds())
+    const schema = [DEPLOYMENT_DIMENSION, FUNCTION_DIMENSION, CODE_DIMENSION, MAILBOX_DIMENSION]
+    const only = mailbox === undefined ? '' : ` AND ${MAILBOX_DIMENSION} = '${mailbox}'`
+    return {
+      metric: new cloudwatch.MathExpression({
+        expression: [
+          `SELECT SUM(${METRICS.mailboxFailures})`,
+          `FROM SCHEMA("${METRIC_NAMESPACE}", ${schema.map((name) => `"${name}"`).join(', ')})`,
+          `WHERE "${DEPLOYMENT_DIMENSION}" = '${deployment}'${only}`,
+          `GROUP BY ${MAILBOX_DIMENSION} ORDER BY SUM() DESC`,
+        ].join(' '),
+        usingMetrics: {},
+        period,
+        label: 'failures',
+      }),
+      periods: Math.min(missedIntervals, most),
+    }
+  }
+
+  private watchFunctions(): void {
+    for (const name of ['probe-mailboxes', 'drain-mailbox'] as const)
+      this.add('function-failing', {
+        subject: name,
+        description: `${name} fails with a defect or runs into its timeout; what goes wrong with a mailbox does not count here.`,
+        metric: this.props.functions[name].function.metricErrors(),
+        periods: 2,
+      })
+  }
+
+  private watchQueues(): void {
+    const { requests, queueAgeMinutes, events } = this.props
+    for (const [name, { queue, deadLetters }] of Object.entries(requests)) {
+      this.add('requests-old', {
+        subject: name,
+        description: `A ${name} request has waited for ${queueAgeMinutes} minutes: mail is late.`,
+        metric: queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(5) }),
+        threshold: queueAgeMinutes * 60,
+      })
+      this.add('requests-dead', {
+        subject: name,
+        description: `A ${name} request failed three times.`,
+        metric: waiting(deadLetters),
+      })
+    }
+    for (const [name, { deadLetters }] of Object.entries(events))
+      if (deadLetters)
+        this.add('events-dead', {
+          subject: name,
+          description: `A consumer of the queue ${name} failed with an event as often as it is delivered.`,
+          metric: waiting(deadLetters),
+        })
+  }
+
+  private watchMessages(): void {
+    const { deployment } = this.props
+    this.add('events-pending', {
+      description: 'Mail is archived and SQS does not take its events; they are pending in the ledgers.',
+      metric: countOf(deployment, 'messagesPending', 'drain-mailbox'),
+      periods: 3,
+    })
+    this.add('archive-write-denied', {
+      description: 'The archive refuses a read or write of the functions: no mailbox is drained.',
+      metric: total(
+        {
+          drains: countOf(deployment, 'mailboxFailures', 'drain-mailbox', { code: 'ARCHIVE_DENIED' }),
+          probes: countOf(deployment, 'mailboxFailures', 'probe-mailboxes', { code: 'ARCHIVE_DENIED' }),
+        },
+        'denied',
+      ),
+    })
+    this.add('quarantine-grew', {
+      description: 'A message could not be fetched five times and was given up for now; its mailbox goes on.',
+      metric: countOf(deployment, 'messagesQuarantined', 'drain-mailbox'),
+    })
+  }
+}
+
+/** SQS tells nothing of a queue that was empty for six hours, which is as it should be. */
+function waiting(queue: sqs.IQueue): cloudwatch.Metric {
+  return queue.metricApproximateNumberOfMessagesVisible({
+    period: Duration.minutes(5),
+    statistic: cloudwatch.Stats.MAXIMUM,
+  })
+}
+
+/** An interval as CloudWatch counts: whole minutes, a day at most. */
+function alarmPeriod(everyMs: number): Duration {
+  const minutes = Math.ceil(everyMs / 60_000)
+  return Duration.minutes(Math.min(Math.max(minutes, 1), 1440))
+}

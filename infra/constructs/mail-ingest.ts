@@ -1,0 +1,270 @@
+import { Duration } from 'aws-cdk-lib'
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import type * as kms from 'aws-cdk-lib/aws-kms'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import * as logs from 'aws-cdk-lib/aws-logs'
+import * as sqs from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import { type MailboxConfig, portOf } from '../../shared/contract/config.ts'
+import type {
+  DrainMailboxEnvironment,
+  ProbeMailboxesEnvironment,
+  ScheduleDrainsEnvironment,
+} from '../../shared/contract/environment.ts'
+import { FUNCTIONS, type FunctionName } from '../../shared/contract/functions.ts'
+import { parseSqsAddress } from '../../shared/contract/queue-address.ts'
+import { AlarmTopic } from './alarm-topic.ts'
+import { DEAD_LETTERS_KEPT, QUEUE_PROPS } from './dead-letters.ts'
+import { DrainSchedule } from './drain-schedule.ts'
+import { EventQueue } from './event-queue.ts'
+import { drainRights, find, probeRights, readMailboxes, send } from './function-rights.ts'
+import { IngestAlarms } from './ingest-alarms.ts'
+import { IngestDashboard } from './ingest-dashboard.ts'
+import { IngestFunction } from './ingest-function.ts'
+import type { IMailArchive } from './mail-archive.ts'
+import { OperationsKey } from './operations-key.ts'
+import { RequestQueue } from './request-queue.ts'
+import { StaticNetwork } from './static-network.ts'
+
+/** What the stack has to know of a mailbox; everything else is in the list that `mailsluice apply` stores. */
+export type IngestedMailbox = Pick<MailboxConfig, 'id' | 'every' | 'credential' | 'protocol' | 'port' | 'tls'>
+
+export interface MailIngestProps {
+  /** Tells this ingest from others of the account: in metrics, alarms and the dashboard. Lower-case letters, digits and hyphens. */
+  readonly deployment: string
+  readonly archive: IMailArchive
+  /** The bundle of each function: `functions/bundle.ts` makes it, `lambda.Code.fromAsset(join('dist', name))` takes it. */
+  readonly code: (name: FunctionName) => lambda.Code
+  readonly mailboxes: readonly IngestedMailbox[]
+  /** Name, URL or ARN by the name that routes use; queues given by name are made. Needs `default`. */
+  readonly queues: Readonly<Record<string, string>>
+  /** The functions may read every parameter under it, so that a new mailbox needs no deployment. @default those that mailboxes name */
+  readonly parameterPrefix?: string | undefined
+  /** Mailboxes drained at the same time, at most. @default 20 */
+  readonly drainsAtOnce?: number | undefined
+  /** Takes them from the account's concurrency for good. @default false */
+  readonly reservedConcurrency?: boolean | undefined
+  /** Memory of a drain, and with it its processor: 1,769 MiB are one. @default 1024 */
+  readonly drainMemoryMib?: number | undefined
+  /** Groups of mailboxes probed at the same time. @default 10 */
+  readonly probesAtOnce?: number | undefined
+  /** Everything leaves by one IPv4 address: a network with a NAT gateway. @default false: functions have no network of ours */
+  readonly staticAddress?: boolean | undefined
+  /** @default 90 days */
+  readonly logDays?: logs.RetentionDays | undefined
+  /** Encrypts logs and alarms by a key of your own. @default true when the archive has a key */
+  readonly operationsKey?: boolean | undefined
+  /** @default nobody is told; the topic is there to be subscribed to */
+  readonly alarmEmail?: readonly string[] | undefined
+  /** Failing intervals in a row after which a mailbox raises its alarm. @default 3 */
+  readonly missedIntervals?: number | undefined
+  /** Age of a request at which its alarm is raised. @default 30 */
+  readonly queueAgeMinutes?: number | undefined
+}
+
+/** Scheduler counts in minutes, and mailboxes may be due every minute. */
+const TICK = Duration.minutes(1)
+
+/**
+ * The pipeline of Mailsluice: a schedule that asks which mailboxes are due, probes that look, drains that fetch, archive and announce, the
+ * queues between them and to the consumers, alarms and a dashboard. It holds nothing that cannot be made again.
+ */
+export class MailIngest extends Construct {
+  readonly functions: Readonly<Record<FunctionName, IngestFunction>>
+  readonly drainRequests: RequestQueue
+  readonly probeRequests: RequestQueue
+  /** By the names that routes use. Two names may lead to one queue. */
+  readonly eventQueues: Readonly<Record<string, EventQueue>>
+  readonly alarmTopic: AlarmTopic
+  readonly alarms: IngestAlarms
+  readonly dashboard: cloudwatch.Dashboard
+  /** Undefined without `staticAddress`. */
+  readonly network: StaticNetwork | undefined
+  private readonly props: MailIngestProps
+  private readonly logDays: logs.RetentionDays
+  private readonly key: kms.IKey | undefined
+
+  constructor(scope: Construct, id: string, props: MailIngestProps) {
+    super(scope, id)
+    this.props = props
+    this.logDays = props.logDays ?? logs.RetentionDays.THREE_MONTHS
+    const ownKey = props.operationsKey ?? props.archive.encryptionKey !== undefined
+    this.key = ownKey ? new OperationsKey(this, 'OperationsKey') : undefined
+    this.network = props.staticAddress
+      ? new StaticNetwork(this, 'Network', {
+          mailPorts: props.mailboxes.map(portOf),
+          logDays: this.logDays,
+          logKey: this.key,
+        })
+      : undefined
+
+    this.probeRequests = new RequestQueue(this, 'ProbeRequests', {
+      functionTimeout: timeoutOf('probe-mailboxes'),
+      worthFor: Duration.hours(1),
+    })
+    this.drainRequests = new RequestQueue(this, 'DrainRequests', {
+      functionTimeout: timeoutOf('drain-mailbox'),
+      fifo: true,
+      worthFor: Duration.days(1),
+    })
+    this.eventQueues = this.makeEventQueues()
+    const scheduleDeadLetters = new sqs.Queue(this, 'ScheduleDeadLetters', {
+      ...QUEUE_PROPS,
+      retentionPeriod: DEAD_LETTERS_KEPT,
+    })
+
+    this.functions = {
+      'schedule-drains': this.scheduleDrains(scheduleDeadLetters),
+      'probe-mailboxes': this.probeMailboxes(),
+      'drain-mailbox': this.drainMailbox(),
+    }
+    new DrainSchedule(this, 'Schedule', {
+      target: this.functions['schedule-drains'].function,
+      deadLetters: scheduleDeadLetters,
+      tick: TICK,
+    })
+
+    this.alarmTopic = new AlarmTopic(this, 'AlarmTopic', { email: props.alarmEmail ?? [], key: this.key })
+    const shown = {
+      deployment: props.deployment,
+      functions: this.functions,
+      requests: { probe: this.probeRequests, drain: this.drainRequests },
+      events: this.eventQueues,
+    }
+    this.alarms = new IngestAlarms(this, 'Alarms', {
+      ...shown,
+      topic: this.alarmTopic,
+      mailboxes: props.mailboxes,
+      missedIntervals: props.missedIntervals ?? 3,
+      queueAgeMinutes: props.queueAgeMinutes ?? 30,
+      scheduleDeadLetters,
+    })
+    this.dashboard = new IngestDashboard(this, 'Dashboard', {
+      ...shown,
+      memoryMib: this.memoryMib,
+      alarms: this.alarms.alarms,
+    })
+  }
+
+  private get memoryMib(): Readonly<Record<FunctionName, number>> {
+    return {
+      // Reads a list of up to 10,000 mailboxes, 5 MB of JSON, and sends a few requests.
+      'schedule-drains': 256,
+      // Waits for 25 servers; a snapshot of a mailbox with a million messages takes tens of MiB.
+      'probe-mailboxes': 512,
+      // 64 MiB of mail in flight, a parser with a heap of 192 MiB, and half a processor for TLS and SHA-256.
+      'drain-mailbox': this.props.drainMemoryMib ?? 1024,
+    }
+  }
+
+  /** One construct for each queue, also where two names lead to it. */
+  private makeEventQueues(): Record<string, EventQueue> {
+    const byAddress = new Map<string, EventQueue>()
+    const byName: Record<string, EventQueue> = {}
+    for (const [name, text] of Object.entries(this.props.queues)) {
+      const address = parseSqsAddress(text)
+      if (!address) throw new TypeError(`MailIngest: queues.${name}: ${text} is no queue name, URL or ARN`)
+      byName[name] = byAddress.get(text) ?? new EventQueue(this, `Events-${name}`, { address })
+      byAddress.set(text, byName[name])
+    }
+    return byName
+  }
+
+  private scheduleDrains(deadLetters: sqs.IQueue): IngestFunction {
+    const { archive } = this.props
+    return this.makeFunction('schedule-drains', {
+      environment: {
+        DEPLOYMENT: this.props.deployment,
+        STATE_BUCKET: archive.stateBucket.bucketName,
+        PROBE_QUEUE_URL: this.probeRequests.queue.queueUrl,
+        TICK_SECONDS: String(TICK.toSeconds()),
+      } satisfies ScheduleDrainsEnvironment,
+      statements: [
+        ...readMailboxes(this, archive),
+        send('AskForProbes', [this.probeRequests.queue.queueArn]),
+      ],
+      deadLetters,
+    })
+  }
+
+  private probeMailboxes(): IngestFunction {
+    const probe = this.makeFunction('probe-mailboxes', {
+      environment: this.mailboxEnvironment satisfies ProbeMailboxesEnvironment,
+      statements: [
+        ...probeRights(this, this.props.archive, this.secrets),
+        send('AskForDrains', [this.drainRequests.queue.queueArn]),
+      ],
+      reservedConcurrency: this.reserved(this.probesAtOnce),
+    })
+    probe.takesFrom(this.probeRequests.queue, FUNCTIONS['probe-mailboxes'].batchSize, this.probesAtOnce)
+    return probe
+  }
+
+  private drainMailbox(): IngestFunction {
+    const eventArns = [...new Set(Object.values(this.eventQueues).map(({ queueArn }) => queueArn))]
+    const drain = this.makeFunction('drain-mailbox', {
+      environment: this.mailboxEnvironment satisfies DrainMailboxEnvironment,
+      statements: [
+        ...drainRights(this, this.props.archive, this.secrets),
+        send('AnnounceAndContinue', [...eventArns, this.drainRequests.queue.queueArn]),
+        find('FindEventQueues', eventArns),
+      ],
+      // Large messages wait here, up to 150 MiB each; beyond 512 MiB this costs a thousandth of the memory's price.
+      spoolMib: 4096,
+      reservedConcurrency: this.reserved(this.drainsAtOnce),
+    })
+    drain.takesFrom(this.drainRequests.queue, FUNCTIONS['drain-mailbox'].batchSize, this.drainsAtOnce)
+    return drain
+  }
+
+  private makeFunction(
+    name: FunctionName,
+    props: Pick<
+      ConstructorParameters<typeof IngestFunction>[2],
+      'environment' | 'statements' | 'deadLetters' | 'spoolMib' | 'reservedConcurrency'
+    >,
+  ): IngestFunction {
+    return new IngestFunction(this, name, {
+      ...props,
+      name,
+      code: this.props.code(name),
+      memoryMib: this.memoryMib[name],
+      logDays: this.logDays,
+      logKey: this.key,
+      vpc: this.network,
+    })
+  }
+
+  private get mailboxEnvironment() {
+    const { deployment, archive } = this.props
+    return {
+      DEPLOYMENT: deployment,
+      ARCHIVE_BUCKET: archive.archiveBucket.bucketName,
+      STATE_BUCKET: archive.stateBucket.bucketName,
+      DRAIN_QUEUE_URL: this.drainRequests.queue.queueUrl,
+    }
+  }
+
+  private get secrets() {
+    return {
+      credentials: this.props.mailboxes.map(({ credential }) => credential),
+      parameterPrefix: this.props.parameterPrefix,
+    }
+  }
+
+  private get drainsAtOnce(): number {
+    return this.props.drainsAtOnce ?? 20
+  }
+
+  private get probesAtOnce(): number {
+    return this.props.probesAtOnce ?? 10
+  }
+
+  private reserved(atOnce: number): number | undefined {
+    return this.props.reservedConcurrency ? atOnce : undefined
+  }
+}
+
+function timeoutOf(name: FunctionName): Duration {
+  return Duration.seconds(FUNCTIONS[name].timeoutSeconds)
+}

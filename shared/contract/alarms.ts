@@ -1,0 +1,22 @@
+// Alarms and their runbook. The name of an alarm is `<deployment>-<kind>`, or `<deployment>-<kind>-<subject>` where there is one for each
+// mailbox, queue or function; docs/runbook.md has an article for each kind, with the kind as its heading.
+
+export const ALARM_KINDS = [
+  'schedule-silent',
+  'schedule-failing',
+  'mailbox-failing',
+  'function-failing',
+  'requests-old',
+  'requests-dead',
+  'events-dead',
+  'events-pending',
+  'archive-write-denied',
+  'quarantine-grew',
+  'relay-down',
+] as const
+
+export type AlarmKind = (typeof ALARM_KINDS)[number]
+
+export function alarmName(deployment: string, kind: AlarmKind, subject?: string): string {
+  return [deployment, kind, ...(subject === undefined ? [] : [subject])].join('-')
+}

@@ -1,0 +1,16 @@
+// List prices in USD, us-east-1, without free tiers. For estimates alone; other regions differ by up to a third.
+
+/** When they were looked up. */
+export const PRICES_AS_OF = '2026-11-22'
+
+export const PRICES = {
+  /** arm64, to 7.5 billion GB-seconds a month. */
+  lambdaGigabyteSecond: 0.000_013_333_4,
+  lambdaRequest: 0.000_000_2,
+  s3Put: 0.000_005,
+  /** One request: a batch of up to 10 messages and 64 KiB. */
+  sqsRequest: 0.000_000_4,
+} as const
+
+/** A message is one PUT, and a tenth of each of three requests to SQS: sent, received and deleted in batches of ten. */
+export const PRICE_OF_A_MESSAGE = PRICES.s3Put + (3 / 10) * PRICES.sqsRequest
