@@ -192,3 +192,51 @@ export const SUSPENSION = {
   firstPauseMs: 5 * MINUTE,
   longestPauseMs: 240 * MINUTE,
 } as const
+
+/** The relay: how long it may wait before it doubts, and how often it may knock. */
+export const RELAY = {
+  /**
+   * One IDLE: then NOOP, and IDLE anew. RFC 2177 allows 29 minutes, Gmail hangs up after about ten. It is shorter because a connection
+   * that died without a word shows only when something is asked: it is noticed within `renewMs` and `replyMs`, 4.5 minutes.
+   */
+  renewMs: 4 * MINUTE,
+  /** What a provider's own setting may ask for. */
+  renewMostMs: 28 * MINUTE,
+  /** Every answer while a folder is watched; then the connection counts as dead. */
+  replyMs: 30 * SECOND,
+  /** TCP keepalive: below the 350 s after which a NAT gateway forgets a silent connection. */
+  keepAliveMs: 60 * SECOND,
+  /** The second clock, for what IDLE did not tell: SELECT anew, and compare. Later or earlier by up to a fifth. */
+  checkMs: 15 * MINUTE,
+
+  /** A session that lived shorter than this is counted against the server: it may accept everybody and drop them. */
+  settledMs: 5 * MINUTE,
+  /** After a session that lived longer: up to this, so that a server that restarts does not get everybody back at once. */
+  reconnectMs: 5 * SECOND,
+  /** After the first short one from 5 to 10 s, then to 20, 40 … 300 s, all of it by chance: at most 12 log-ins a minute and connection. */
+  reconnectLeastMs: 5 * SECOND,
+  reconnectMostMs: 5 * MINUTE,
+  /** Log-ins under way at the same time: TLS handshakes are what a small task has no CPU for. */
+  logInsAtOnce: 16,
+  logInsAtOncePerHost: 4,
+  /** Between two log-ins to one host: 300 a minute at most, 2,000 mailboxes in seven minutes. */
+  logInGapMs: 200,
+  /** Connections of one mailbox, unless its provider says less: Dovecot allows ten per user and address, and drains need some. */
+  connections: 6,
+  /** An OAuth session is left when this part of its life is over, with a new token, before the server ends it. */
+  sessionPart: 0.9,
+  /** How often a suspended mailbox is looked at for a changed credential. */
+  credentialCheckMs: 1 * MINUTE,
+
+  /** After a request, further arrivals wait for so long and are then one request. */
+  windowMs: 2 * SECOND,
+  /** A stream of mail that has not paused for this long is not a burst any more, and is drained in larger steps. */
+  floodMs: 1 * MINUTE,
+  floodWindowMs: 10 * SECOND,
+  /** Between two tries to send a request that the queue did not take; doubled up to the second. */
+  requestAgainMs: 1 * SECOND,
+  requestAgainMostMs: 1 * MINUTE,
+
+  /** LOGOUT everywhere when the process is asked to end; what has not answered by then is dropped. */
+  closingMs: 8 * SECOND,
+} as const
