@@ -14,12 +14,12 @@ const LOG_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2557, 3653,
 ] as const
 
-/** Fargate's sizes for small tasks, CPU units (1024 = 1 vCPU) by MiB. */
-const RELAY_SIZES = {
+/** Fargate's sizes for small tasks: CPU units (1024 = 1 vCPU), and the MiB that each may have. */
+export const RELAY_SIZES: Readonly<Record<number, readonly number[]>> = {
   256: [512, 1024, 2048],
   512: [1024, 2048, 3072, 4096],
   1024: [2048, 3072, 4096],
-} as const
+}
 
 export const deploymentSchema = z.strictObject({
   stack: z
@@ -179,15 +179,6 @@ export const deploymentSchema = z.strictObject({
         .describe('Tasks that share the mailboxes; one holds about 2,000.'),
       cpu: z.union([z.literal(256), z.literal(512), z.literal(1024)]).default(256),
       memoryMib: z.int().min(512).max(4096).default(512),
-    })
-    .superRefine(({ cpu, memoryMib }, context) => {
-      const sizes: readonly number[] = RELAY_SIZES[cpu]
-      if (!sizes.includes(memoryMib))
-        context.addIssue({
-          code: 'custom',
-          path: ['memoryMib'],
-          message: `Fargate has no ${memoryMib} MiB with ${cpu} CPU units; expected ${sizes.join(', ')}`,
-        })
     })
     .prefault({}),
 })

@@ -50,7 +50,7 @@ describe('an applied configuration', () => {
     [
       'has two mistakes in it',
       JSON.stringify({ ...stored, config: { ...config(), queues: {}, mailboxes: [] } }),
-      /queues: .*; mailboxes: /,
+      /mailboxes: .*; queues: /,
     ],
   ] satisfies [string, string, RegExp][])
     test(`that ${what} is a TypeError that says so`, () => {

@@ -1,0 +1,120 @@
+import { RELAY_SIZES } from './deployment.ts'
+import { parseSqsAddress } from './queue-address.ts'
+import { isGroup, LOOPBACK, type Mistake, type Written } from './written.ts'
+
+// Rules between the settings of mailsluice.yaml: what the shape of one setting cannot say. They look at what was written and not at what the
+// schema made of it, so that they speak also beside other mistakes, and every mistake is reported at once.
+
+/** What is wrong with a configuration besides what its schema says. */
+export function configMistakes(written: unknown): readonly Mistake[] {
+  if (!isGroup(written)) return []
+  const { queues, routes, mailboxes, aws } = written
+  return [
+    ...queueMistakes(queues),
+    ...routeMistakes(routes, queues),
+    ...mailboxesMistakes(mailboxes),
+    ...(isGroup(aws) && isGroup(aws.relay) ? relayMistakes(aws.relay) : []),
+  ]
+}
+
+function queueMistakes(queues: unknown): Mistake[] {
+  if (!isGroup(queues)) return []
+  const mistakes: Mistake[] = Object.entries(queues).flatMap(([name, address]) =>
+    typeof address === 'string' && !parseSqsAddress(address)
+      ? [{ path: ['queues', name], message: 'expected the name, URL or ARN of a queue' }]
+      : [],
+  )
+  if (!Object.hasOwn(queues, 'default'))
+    mistakes.push({ path: ['queues'], message: 'expected a queue named default' })
+  return mistakes
+}
+
+function routeMistakes(routes: unknown, queues: unknown): Mistake[] {
+  if (!Array.isArray(routes)) return []
+  const mistakes: Mistake[] = []
+  let always: number | undefined
+  for (const [index, route] of routes.entries()) {
+    if (!isGroup(route)) continue
+    const { queue, when } = route
+    if (typeof queue === 'string' && isGroup(queues) && !Object.hasOwn(queues, queue))
+      mistakes.push({
+        path: ['routes', index, 'queue'],
+        message: `${queue} is not under queues; expected ${Object.keys(queues).join(', ') || 'one that is'}`,
+      })
+    if (always !== undefined)
+      mistakes.push({
+        path: ['routes', index],
+        message: `no message comes here, for routes[${always}] takes all; expected before it`,
+      })
+    else if (isGroup(when) && Object.keys(when).length === 0) always = index
+  }
+  return mistakes
+}
+
+function mailboxesMistakes(mailboxes: unknown): Mistake[] {
+  if (!Array.isArray(mailboxes)) return []
+  const first = new Map<unknown, number>()
+  return mailboxes.flatMap((mailbox, index) => {
+    if (!isGroup(mailbox)) return []
+    const mistakes = mailboxMistakes(mailbox)
+    const earlier = first.get(mailbox.id)
+    if (earlier === undefined) first.set(mailbox.id, index)
+    else if (mailbox.id !== undefined)
+      mistakes.push({
+        path: ['id'],
+        message: `${String(mailbox.id)} is already mailboxes[${earlier}]; expected another`,
+      })
+    return mistakes.map(({ path, message }) => ({ path: ['mailboxes', index, ...path], message }))
+  })
+}
+
+function mailboxMistakes(mailbox: Written): Mistake[] {
+  const { tls, host, auth, protocol, search } = mailbox
+  const mistakes: Mistake[] = []
+  if (tls === 'none' && typeof host === 'string' && !LOOPBACK.test(host))
+    mistakes.push({
+      path: ['tls'],
+      message: `none would send the password in clear to ${host}; allowed only for a loopback host: use implicit or starttls`,
+    })
+  if (auth === 'oauth2')
+    mistakes.push({ path: ['auth'], message: 'oauth2 is not there yet; expected password' })
+  if (isGroup(search) && isDay(search.since) && isDay(search.before) && search.since >= search.before)
+    mistakes.push({
+      path: ['search', 'before'],
+      message: `nothing is before ${search.before} and since ${search.since}; expected a later date`,
+    })
+  return protocol === 'pop3' ? [...mistakes, ...pop3Mistakes(mailbox)] : mistakes
+}
+
+function pop3Mistakes({ search, folders, afterArchive, idle }: Written): Mistake[] {
+  const mistakes: Mistake[] = []
+  if (search !== undefined)
+    mistakes.push({ path: ['search'], message: 'POP3 has no search; remove it or use imap' })
+  if (Array.isArray(folders) && (folders.length !== 1 || folders[0] !== 'INBOX'))
+    mistakes.push({ path: ['folders'], message: 'POP3 has one folder, INBOX; remove it or use imap' })
+  if (
+    afterArchive === 'seen' ||
+    (isGroup(afterArchive) && ('flag' in afterArchive || 'move' in afterArchive))
+  )
+    mistakes.push({
+      path: ['afterArchive'],
+      message: 'POP3 has neither flags nor folders; expected keep, delete or { deleteAfterDays: N }',
+    })
+  if (idle === true) mistakes.push({ path: ['idle'], message: 'POP3 has no IDLE; expected false' })
+  return mistakes
+}
+
+function relayMistakes({ cpu = 256, memoryMib = 512 }: Written): Mistake[] {
+  const sizes = typeof cpu === 'number' ? RELAY_SIZES[cpu] : undefined
+  if (!sizes || typeof memoryMib !== 'number' || sizes.includes(memoryMib)) return []
+  return [
+    {
+      path: ['aws', 'relay', 'memoryMib'],
+      message: `Fargate has no ${memoryMib} MiB with ${cpu} CPU units; expected ${sizes.join(', ')}`,
+    },
+  ]
+}
+
+function isDay(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value)
+}
