@@ -24,7 +24,7 @@ import {
 } from './drain/report.ts'
 import { Room } from './drain/room.ts'
 import { type Outcome, SegmentWriter } from './drain/segment-writer.ts'
-import { select } from './drain/selection.ts'
+import { rulesDigest, select } from './drain/selection.ts'
 import { IngestError } from './errors.ts'
 import { searchDigest } from './ledger/fold.ts'
 import { dayOf, idList } from './ledger/id-days.ts'
@@ -201,7 +201,12 @@ class Drain {
     if (this.#options.dryRun) return []
     const receipts = await this.#acknowledge(listing, work)
     if (done === total && listing.uidNext !== undefined)
-      this.#seen[folder] = { epoch, uidNext: listing.uidNext, day: dayOf(this.#now()) }
+      this.#seen[folder] = {
+        epoch,
+        uidNext: listing.uidNext,
+        day: dayOf(this.#now()),
+        rules: rulesDigest(this.#settings.mailbox),
+      }
     return receipts
   }
 

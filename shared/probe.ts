@@ -1,12 +1,22 @@
 import type { MailboxConfig } from './contract/config.ts'
+import { type Deadline, never, within } from './deadline.ts'
 import { dueFor, policyOf } from './drain/acknowledgement.ts'
 import type { DrainPorts } from './drain/ports.ts'
+import { rulesDigest, select } from './drain/selection.ts'
 import { dayOf } from './ledger/id-days.ts'
 import { type Ledger, openLedger } from './ledger/ledger.ts'
+import { MAILBOX_DEFAULTS } from './limits.ts'
 import type { FolderStatus, MailboxSession } from './mailbox/mailbox.ts'
 
 /** Why a drain is due; undefined when nothing is to do. */
 export type ProbeResult = { readonly due: string | undefined }
+
+export interface ProbeOptions {
+  /** Rejects with TIMED_OUT when it passes. @default never */
+  readonly deadline?: Deadline | undefined
+  /** @default the system's clock */
+  readonly now?: Date | undefined
+}
 
 /**
  * Asks the server whether anything is new, without listing an IMAP folder: STATUS against the UIDNEXT that the last complete drain saw,
@@ -15,20 +25,39 @@ export type ProbeResult = { readonly due: string | undefined }
 export async function probe(
   mailbox: MailboxConfig,
   ports: Pick<DrainPorts, 'openMailbox' | 'archive' | 'state'>,
-  now: Date = new Date(),
+  { deadline = never, now = new Date() }: ProbeOptions = {},
 ): Promise<ProbeResult> {
   const opening = ports.openMailbox()
   opening.catch(() => undefined)
   try {
-    const ledger = await openLedger(mailbox.id, ports)
-    if (ledger.fold.unfinished) return { due: 'an earlier drain left something to do' }
-    const session = await opening
-    const due = await newsOf(session, ledger, mailbox, now)
-    await session.close()
-    return { due }
+    return await within(
+      deadline.remainingMs(),
+      `${mailbox.id}: the probe`,
+      look(mailbox, ports, opening, now),
+    )
   } finally {
-    await opening.then((session) => session.abort()).catch(() => undefined)
+    const left = opening.then((session) => session.abort())
+    // Once the time is up nobody waits for a server that has not let us in; when it does, it is left at once.
+    await within(deadline.remainingMs(), 'leaving', left).catch(() => undefined)
   }
+}
+
+async function look(
+  mailbox: MailboxConfig,
+  ports: Pick<DrainPorts, 'archive' | 'state'>,
+  opening: Promise<MailboxSession>,
+  now: Date,
+): Promise<ProbeResult> {
+  const ledger = await openLedger(mailbox.id, ports)
+  if (ledger.fold.unfinished) return { due: 'an earlier drain left something to do' }
+  const { octetsPerDay } = mailbox.limits
+  // A drain would sign in to find just this out.
+  if (octetsPerDay !== undefined && ledger.fold.octetsFetchedOn(dayOf(now)) >= octetsPerDay)
+    return { due: undefined }
+  const session = await opening
+  const due = await newsOf(session, ledger, mailbox, now)
+  await session.close()
+  return { due }
 }
 
 async function newsOf(
@@ -45,15 +74,18 @@ async function newsOf(
 }
 
 function newUids(
-  { folder, epoch, uidNext }: FolderStatus,
+  { folder, epoch, messages, uidNext }: FolderStatus,
   { seen }: Ledger,
   mailbox: MailboxConfig,
   now: Date,
 ): string | undefined {
   const last = seen[folder]
-  if (!last) return 'not drained to its end yet'
+  // A drain of an empty folder records nothing that the next probe could know it by.
+  if (!last) return messages === 0 ? undefined : 'not drained to its end yet'
   if (last.epoch !== epoch) return 'the folder was made anew'
   if (uidNext === undefined || uidNext > last.uidNext) return 'new messages'
+  if (messages === 0) return undefined
+  if (last.rules !== rulesDigest(mailbox)) return 'what is drained or done with it has changed'
   // Age is counted in days and shows in no status: one drain a day looks for what has come of age.
   const waits = (policyOf(mailbox.afterArchive)?.afterDays ?? 0) > 0
   return waits && last.day < dayOf(now) ? 'messages may be due for deletion' : undefined
@@ -62,15 +94,19 @@ function newUids(
 function newIds(
   { folder, epoch, ids = [], uidNext }: FolderStatus,
   { fold }: Ledger,
-  mailbox: MailboxConfig,
+  { afterArchive, limits }: MailboxConfig,
   now: Date,
 ): string | undefined {
-  const { known, quarantined } = fold.folder(folder, epoch)
-  if (ids.some((id) => !known.has(id) && !quarantined.has(id))) return 'new messages'
-  const policy = policyOf(mailbox.afterArchive)
   const listing = { folder, epoch, ids, selected: undefined, uidNext }
+  const maxOctets = limits.messageOctets ?? MAILBOX_DEFAULTS.messageOctets
+  const { fresh, again, vanished } = select(listing, fold.folder(folder, epoch), {
+    search: undefined,
+    maxOctets,
+  })
+  if (fresh.length + again.length > 0) return 'new messages'
+  const policy = policyOf(afterArchive)
   if (policy && dueFor(policy, listing, fold, new Set(), now).length > 0)
     return 'messages are due for deletion'
   // UIDLs of messages that are gone are forgotten, for the server may give them to others.
-  return ids.length < known.size ? 'messages have left the maildrop' : undefined
+  return vanished.length > 0 ? 'messages have left the maildrop' : undefined
 }

@@ -2,12 +2,12 @@
 
 export const METRIC_NAMESPACE = 'Mailsluice'
 
-/** The dimensions of every metric: the name of the stack, and a FunctionName. */
-export const DEPLOYMENT_DIMENSION = 'deployment'
+/** The dimensions of every metric: the name of the stack (DEPLOYMENT), and a FunctionName. */
+export const DEPLOYMENT_DIMENSION = 'service'
 export const FUNCTION_DIMENSION = 'function'
 
 /**
- * Counts, by deployment and function, unless said otherwise. A metric for each mailbox would cost more than draining it; only a mailbox that fails has
+ * Counts, by those two, unless said otherwise. A metric for each mailbox would cost more than draining it; only a mailbox that fails has
  * one, for as long as it fails.
  */
 export const METRICS = {
@@ -28,8 +28,8 @@ export const METRICS = {
   messagesQuarantined: 'MessagesQuarantined',
   octetsFetched: 'OctetsFetched',
   /**
-   * probe-mailboxes and drain-mailbox: a mailbox could not be probed or drained. By deployment, function and `code`, and
-   * once more by deployment, `mailbox` and `code`, so that an alarm can say which.
+   * probe-mailboxes and drain-mailbox: a mailbox could not be probed or drained. By function and `code`, and once more by `mailbox`
+   * too, so that an alarm can say which.
    */
   mailboxFailures: 'MailboxFailures',
 } as const

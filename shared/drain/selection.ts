@@ -1,4 +1,6 @@
-import type { FolderFold } from '../ledger/fold.ts'
+import { createHash } from 'node:crypto'
+import type { MailboxConfig } from '../contract/config.ts'
+import { type FolderFold, searchDigest } from '../ledger/fold.ts'
 import type { Listing, ServerId } from '../mailbox/mailbox.ts'
 
 /** What the server lists, minus what the ledger has. */
@@ -38,4 +40,21 @@ export function select(
     (id) => typeof id === 'string' && !listed.has(id as ServerId),
   ) as ServerId[]
   return { fresh, again, filtered, vanished: [...new Set(vanished)] }
+}
+
+/**
+ * Of the settings that decide which messages of a folder a drain fetches and what it does with them: when it changes, a folder without new mail
+ * is drained all the same.
+ */
+export function rulesDigest({
+  search,
+  afterArchive,
+  limits,
+}: Pick<MailboxConfig, 'search' | 'afterArchive' | 'limits'>): string {
+  const canonical = JSON.stringify([
+    search ? searchDigest(search) : null,
+    afterArchive,
+    limits.messageOctets ?? null,
+  ])
+  return createHash('sha256').update(canonical).digest('hex').slice(0, 16)
 }

@@ -29,11 +29,14 @@ export interface StoredSegment extends Segment {
 }
 
 /**
- * By folder, what the latest drain that came to its end saw: IMAP's UIDNEXT, and the day (UTC) on which. For the probe; not of the ledger,
- * kept with the snapshot alone.
+ * By folder, what the latest drain that came to its end saw: IMAP's UIDNEXT, and the day (UTC) on which; `rules` is the digest of the settings
+ * under which. For the probe; not of the ledger, kept with the snapshot alone.
  */
 export type SeenFolders = Readonly<
-  Record<string, { readonly epoch: string; readonly uidNext: number; readonly day: number }>
+  Record<
+    string,
+    { readonly epoch: string; readonly uidNext: number; readonly day: number; readonly rules?: string }
+  >
 >
 
 export interface LedgerStores {
