@@ -1,20 +1,18 @@
-import { join, resolve } from 'node:path'
 import type { Archive } from '../shared/archive/archive.ts'
-import { openFileArchive } from '../shared/archive/file.ts'
-import { openS3Archive } from '../shared/archive/s3.ts'
+import { openS3Archive, type S3Archive } from '../shared/archive/s3.ts'
 import { type Config, type MailboxConfig, portOf } from '../shared/contract/config.ts'
+import type { Environment } from '../shared/contract/environment.ts'
 import type { Credentials } from '../shared/credentials/credentials.ts'
 import { openImap } from '../shared/mailbox/imap.ts'
 import type { MailboxAccess, MailboxSession } from '../shared/mailbox/mailbox.ts'
 import { openPop3 } from '../shared/mailbox/pop3.ts'
-import { openLocalQueues } from '../shared/queue/local.ts'
 import type { EventQueues } from '../shared/queue/queue.ts'
 import { openSqsQueues } from '../shared/queue/sqs.ts'
-import { openFileState } from '../shared/state/file.ts'
-import { openS3State } from '../shared/state/s3.ts'
+import { openS3State, type S3State } from '../shared/state/s3.ts'
 import type { StateStore } from '../shared/state/state.ts'
 
-// Which adapter stands behind which port. The command line and the Lambdas build from here, so that they run on the same ones.
+// Which adapter stands behind which port. The command line and the Lambdas build from here, so that they run on the same ones. What runs on one
+// machine alone is in local-stores.ts: a Lambda has no use for it.
 
 /** Where messages go. Whoever opened it closes it. */
 export interface Stores {
@@ -22,20 +20,6 @@ export interface Stores {
   readonly state: StateStore | undefined
   readonly queues: EventQueues
   close(): Promise<void>
-}
-
-export type Environment = Readonly<Record<string, string | undefined>>
-
-/** Everything on this machine, under one folder. */
-export async function openLocalStores(config: Pick<Config, 'queues'>, folder: string): Promise<Stores> {
-  const root = resolve(folder)
-  const queues = await openLocalQueues({ folder: join(root, 'queues'), queues: config.queues })
-  return {
-    archive: openFileArchive(join(root, 'archive')),
-    state: openFileState(join(root, 'state')),
-    queues,
-    close: () => queues.close(),
-  }
 }
 
 /** S3 and SQS, or what speaks their protocols: the AWS SDK's own settings count. `bucket` is required. */
@@ -47,9 +31,8 @@ export function openAwsStores(
   }: { bucket: string; stateBucket: string | undefined; queues: Config['queues'] },
   environment: Environment,
 ): Stores {
-  const endpoint = environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
-  const archive = openS3Archive({ bucket, endpoint })
-  const state = stateBucket === undefined ? undefined : openS3State({ bucket: stateBucket, endpoint })
+  const archive = openAwsArchive(bucket, environment)
+  const state = stateBucket === undefined ? undefined : openAwsState(stateBucket, environment)
   const queues = openSqsQueues({ queues: addresses })
   return {
     archive,
@@ -61,6 +44,19 @@ export function openAwsStores(
       queues.close()
     },
   }
+}
+
+export function openAwsArchive(bucket: string, environment: Environment): S3Archive {
+  return openS3Archive({ bucket, endpoint: s3Endpoint(environment) })
+}
+
+export function openAwsState(bucket: string, environment: Environment): S3State {
+  return openS3State({ bucket, endpoint: s3Endpoint(environment) })
+}
+
+/** Known to us too, for a loopback endpoint has no bucket names below it. */
+function s3Endpoint(environment: Environment): string | undefined {
+  return environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
 }
 
 export interface AccessOptions {

@@ -1,7 +1,8 @@
 import type { MailboxConfig } from '../../shared/contract/config.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
-import { mailboxOpener, openAwsStores, openLocalStores, type Stores } from '../compose.ts'
+import { mailboxOpener, openAwsStores, type Stores } from '../compose.ts'
+import { openLocalStores } from '../local-stores.ts'
 import { Output, printable, type Terminal } from './output.ts'
 import { readSettings, type Settings } from './settings.ts'
 
