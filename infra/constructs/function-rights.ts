@@ -31,16 +31,21 @@ export function readMailboxes(scope: Construct, { stateBucket, encryptionKey }: 
   ]
 }
 
-/** Reads ledgers and their snapshots. */
-function readLedgers({ archiveBucket, stateBucket }: IMailArchive): iam.PolicyStatement[] {
+/** Reads ledgers and their snapshots, and keeps account of log-ins that fail, which a compare-and-swap reads before it writes. */
+function enterMailboxes({ archiveBucket, stateBucket }: IMailArchive): iam.PolicyStatement[] {
   return [
     allow('ReadLedgers', ['s3:GetObject'], [archiveBucket.arnForObjects('ledger/*')]),
     allow('ListLedgers', ['s3:ListBucket'], [archiveBucket.bucketArn, stateBucket.bucketArn]),
     allow(
       'ReadState',
       ['s3:GetObject'],
-      [stateBucket.arnForObjects(MAILBOXES_KEY), stateBucket.arnForObjects('snapshots/*')],
+      [
+        stateBucket.arnForObjects(MAILBOXES_KEY),
+        stateBucket.arnForObjects('snapshots/*'),
+        stateBucket.arnForObjects('suspensions/*'),
+      ],
     ),
+    allow('SuspendMailboxes', ['s3:PutObject'], [stateBucket.arnForObjects('suspensions/*')]),
   ]
 }
 
@@ -51,7 +56,7 @@ export function probeRights(
 ): iam.PolicyStatement[] {
   const { archiveBucket, stateBucket, encryptionKey } = archive
   return [
-    ...readLedgers(archive),
+    ...enterMailboxes(archive),
     ...(encryptionKey
       ? [
           allow(
@@ -59,6 +64,12 @@ export function probeRights(
             ['kms:Decrypt'],
             [encryptionKey.keyArn],
             throughS3(scope, [archiveBucket, stateBucket]),
+          ),
+          allow(
+            'EncryptState',
+            ['kms:GenerateDataKey'],
+            [encryptionKey.keyArn],
+            throughS3(scope, [stateBucket]),
           ),
         ]
       : []),
@@ -77,7 +88,7 @@ export function drainRights(
     archiveBucket.arnForObjects(`ledger/${mailbox}/*`),
   ])
   return [
-    ...readLedgers(archive),
+    ...enterMailboxes(archive),
     allow(
       'AddMailAndLedgers',
       ['s3:PutObject'],

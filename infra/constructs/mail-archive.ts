@@ -106,7 +106,7 @@ export class MailArchive extends Construct implements IMailArchive {
     const logs = new AccessLogs(this, 'AccessLogs', { days: props.accessLogDays ?? 400 })
     this.accessLogsBucket = logs.bucket
 
-    this.archiveBucket = new s3.Bucket(this, 'Archive', {
+    this.archiveBucket = new s3.Bucket(this, 'Mail', {
       ...this.common(props.bucketName),
       versioned: true,
       objectLockEnabled: true,

@@ -188,11 +188,14 @@ export class MailIngest extends Construct {
   }
 
   private probeMailboxes(): IngestFunction {
+    // Told about a mailbox that is suspended.
+    const defaultArns = [this.defaultQueue.queueArn]
     const probe = this.makeFunction('probe-mailboxes', {
       environment: this.mailboxEnvironment satisfies ProbeMailboxesEnvironment,
       statements: [
         ...probeRights(this, this.props.archive, this.secrets),
-        send('AskForDrains', [this.drainRequests.queue.queueArn]),
+        send('AskForDrains', [...defaultArns, this.drainRequests.queue.queueArn]),
+        find('FindEventQueues', defaultArns),
       ],
       reservedConcurrency: this.reserved(this.probesAtOnce),
     })
@@ -233,6 +236,15 @@ export class MailIngest extends Construct {
       logKey: this.key,
       vpc: this.network,
     })
+  }
+
+  private get defaultQueue(): EventQueue {
+    const { default: queue } = this.eventQueues
+    if (!queue)
+      throw new TypeError(
+        'MailIngest: queues has no default; expected the queue of events that no route takes',
+      )
+    return queue
   }
 
   private get mailboxEnvironment() {

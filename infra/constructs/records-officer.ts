@@ -50,14 +50,17 @@ export function empower(officer: iam.IRole, archive: s3.Bucket, key: kms.Key | u
       resources: [archive.bucketArn],
     }),
   ]
-  const decrypt = key && {
-    sid: 'ReadVersions',
-    actions: ['kms:Decrypt'],
-    conditions: throughS3(archive, [archive]),
-  }
+  const decrypt = { sid: 'ReadVersions', actions: ['kms:Decrypt'] }
   if (officer instanceof RecordsOfficer) {
     for (const statement of statements) officer.addToPolicy(statement)
-    if (decrypt) officer.addToPolicy(new iam.PolicyStatement({ ...decrypt, resources: [key.keyArn] }))
+    if (key)
+      officer.addToPolicy(
+        new iam.PolicyStatement({
+          ...decrypt,
+          resources: [key.keyArn],
+          conditions: throughS3(archive, [archive]),
+        }),
+      )
     return
   }
   const principals = [new iam.ArnPrincipal(officer.roleArn)]
@@ -65,6 +68,8 @@ export function empower(officer: iam.IRole, archive: s3.Bucket, key: kms.Key | u
     statement.addPrincipals(...principals)
     archive.addToResourcePolicy(statement)
   }
-  // In a key policy `*` is the key.
-  if (decrypt) key.addToResourcePolicy(new iam.PolicyStatement({ ...decrypt, principals, resources: ['*'] }))
+  // In a key policy `*` is the key. It does not name the bucket, which names the key.
+  key?.addToResourcePolicy(
+    new iam.PolicyStatement({ ...decrypt, principals, resources: ['*'], conditions: throughS3(archive) }),
+  )
 }

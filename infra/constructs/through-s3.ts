@@ -6,18 +6,20 @@ import type { Construct } from 'constructs'
 export type BucketNames = Pick<s3.IBucket, 'bucketArn' | 'bucketName' | 'arnForObjects'>
 
 /**
- * Conditions of a statement about a key: used by S3 alone, and for these buckets. With a bucket key, S3 names the bucket and not the
- * object in the encryption context.
+ * Conditions of a statement about a key: used through S3 alone, and for these buckets. With a bucket key, S3 names the bucket and not
+ * the object in the encryption context.
  */
 export function throughS3(
   scope: Construct,
-  buckets: readonly BucketNames[],
+  buckets: readonly BucketNames[] = [],
 ): { [operator: string]: { [key: string]: string | string[] } } {
   const { region, urlSuffix } = Stack.of(scope)
   return {
     StringEquals: {
       'kms:ViaService': `s3.${region}.${urlSuffix}`,
-      'kms:EncryptionContext:aws:s3:arn': buckets.map(({ bucketArn }) => bucketArn),
+      ...(buckets.length > 0 && {
+        'kms:EncryptionContext:aws:s3:arn': buckets.map(({ bucketArn }) => bucketArn),
+      }),
     },
   }
 }

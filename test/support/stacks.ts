@@ -1,0 +1,87 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+import { App } from 'aws-cdk-lib'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import cdkJson from '../../cdk.json' with { type: 'json' }
+import { ArchiveStack } from '../../infra/archive-stack.ts'
+import { IngestStack } from '../../infra/ingest-stack.ts'
+import { archiveProps, ingestProps } from '../../infra/stack-props.ts'
+import { parseConfig } from '../../shared/contract/config.ts'
+import {
+  archiveStackName,
+  deploymentOf,
+  deploymentProblems,
+  ingestStackName,
+} from '../../shared/contract/deployment.ts'
+import { type TemplateJson, Templates } from './templates.ts'
+
+// The stacks of a configuration, synthesized in this process. Bundles are not needed for templates: a file stands for each.
+
+/** What the app of cdk.json runs with: CloudFormation's own checks of a template are errors. */
+export const CONTEXT: Readonly<Record<string, unknown>> = (cdkJson as { context: Record<string, unknown> })
+  .context
+
+export interface Stacks {
+  readonly app: App
+  readonly archive: ArchiveStack
+  readonly ingest: IngestStack
+}
+
+const scratch = mkdtempSync(join(tmpdir(), 'mailsluice-stacks-'))
+after(() => rmSync(scratch, { recursive: true, force: true }))
+
+/** Code that is there and does nothing. */
+export function emptyCode(): lambda.Code {
+  const folder = join(scratch, 'bundle')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'index.mjs'), 'export const handler = async () => undefined\n')
+  return lambda.Code.fromAsset(folder)
+}
+
+/** The smallest mailsluice.yaml that can be deployed, with the lines of `aws` and further text added. */
+export function yaml({ aws = '', mailboxes = '', archive = '', queues = '' } = {}): string {
+  const indented = (text: string): string => text.replace(/^(?=.)/gm, '  ')
+  return [
+    'archive:',
+    '  retention: { days: 2555 }',
+    indented(archive),
+    'queues:',
+    '  default: mail-events',
+    '  invoices: invoice-events',
+    '  tickets: ticket-events.fifo',
+    indented(queues),
+    'mailboxes:',
+    '  - { id: invoices, protocol: imap, host: imap.example.com, user: a, credential: "ssm:/mailsluice/invoices" }',
+    '  - { id: support, protocol: pop3, host: pop.example.com, user: b, credential: "secretsmanager:support", every: 1h }',
+    indented(mailboxes),
+    ...(aws === '' ? [] : ['aws:', indented(aws)]),
+  ].join('\n')
+}
+
+export function build(text: string): Stacks {
+  const { config, problems } = parseConfig(text)
+  if (!config) throw new Error(problems.join('\n'))
+  const undeployable = deploymentProblems(config)
+  if (undeployable.length > 0) throw new Error(undeployable.join('\n'))
+  const aws = deploymentOf(config)
+  const app = new App({
+    outdir: mkdtempSync(join(scratch, 'cdk-')),
+    context: CONTEXT,
+  })
+  const archive = new ArchiveStack(app, archiveStackName(aws), {
+    archive: archiveProps(config),
+    recordsOfficer: aws.recordsOfficer,
+  })
+  const ingest = new IngestStack(app, ingestStackName(aws), {
+    ingest: { ...ingestProps(config), archive: archive.archive, code: emptyCode },
+  })
+  return { app, archive, ingest }
+}
+
+/** The templates of a configuration; see `yaml`. */
+export function templates(text: string = yaml()): Templates {
+  const { app } = build(text)
+  return new Templates(app.synth().stacks.map(({ template }) => template as TemplateJson))
+}
