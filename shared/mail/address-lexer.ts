@@ -31,6 +31,8 @@ export function* lexAddressList(list: string): Generator<ListEntry> {
   let angle: string | undefined
   let group: string | undefined
   let groupEmpty = true
+  /** An at sign stands in `words`, outside of quotes. */
+  let hasAt = false
   let spaced = false
   let at = 0
 
@@ -46,6 +48,7 @@ export function* lexAddressList(list: string): Generator<ListEntry> {
     words = []
     comment = ''
     angle = undefined
+    hasAt = false
     spaced = false
     if (empty) return undefined
     groupEmpty = false
@@ -67,7 +70,7 @@ export function* lexAddressList(list: string): Generator<ListEntry> {
       angle === undefined &&
       group === undefined &&
       words.length > 0 &&
-      !words.some(hasAt)
+      !hasAt
     ) {
       at++
       group = words.map((word, index) => (word.spaced && index > 0 ? ` ${word.text}` : word.text)).join('')
@@ -95,16 +98,13 @@ export function* lexAddressList(list: string): Generator<ListEntry> {
     } else {
       const text = take(ENCODED_WORD) ?? take(ATOM) ?? (list[at++] as string)
       words.push({ quoted: false, raw: text, text, spaced })
+      hasAt ||= text.includes('@')
       spaced = false
     }
   }
   const last = finish()
   if (last) yield last
   if (group !== undefined && groupEmpty) yield { emptyGroup: group }
-}
-
-function hasAt(word: Word): boolean {
-  return !word.quoted && word.text.includes('@')
 }
 
 /** Position after the closing quote; after the opening one when it never closes. */

@@ -1,7 +1,8 @@
 import type { Address } from '../contract/event.ts'
 import { PARSER } from '../limits.ts'
-import { lexAddressList } from './address-lexer.ts'
+import { lexAddressList, type Word } from './address-lexer.ts'
 import { type Bounds, oneLine } from './clean-text.ts'
+import { withoutComments } from './comments.ts'
 import { decodeEncodedWords } from './encoded-words.ts'
 
 /** Specials of RFC 5322, 3.2.3: none of them stands in a dot-atom. Whatever is not US-ASCII may (RFC 6532). */
@@ -31,14 +32,6 @@ export function parseAddresses(fields: readonly string[], bounds: Bounds): Addre
   return addresses
 }
 
-interface Word {
-  readonly quoted: boolean
-  readonly raw: string
-  readonly text: string
-  /** White space stood before it. */
-  readonly spaced: boolean
-}
-
 function toAddress(
   words: readonly Word[],
   comment: string,
@@ -48,7 +41,7 @@ function toAddress(
   if (angle !== undefined) return described(phrase(words) || comment, withoutRoute(compact(angle)), bounds)
   // No angle brackets: an address alone, perhaps with its name as a comment, or something that is none.
   const joined = words.map((word) => word.raw).join('')
-  if (joined.includes('@') && (ADDR_SPEC.test(joined) || words.every((word) => !word.spaced)))
+  if (joined.includes('@') && words.every((word, index) => index === 0 || adjoin(words[index - 1], word)))
     return described(comment, joined, bounds)
   const at = words.findLastIndex((word) => !word.quoted && word.text.includes('@') && word.text.length > 1)
   if (at >= 0) {
@@ -66,6 +59,11 @@ function toAddress(
   if (words.length === 1 && only && !only.quoted && !only.text.includes('=?'))
     return described(comment, only.raw, bounds)
   return described(phrase(words) || comment, undefined, bounds)
+}
+
+/** Whether two words are of one address: nothing is between them, or white space beside a dot or an at sign (RFC 5322, 4.4). */
+function adjoin(before: Word | undefined, word: Word): boolean {
+  return !word.spaced || /^[.@]/.test(word.raw) || /[.@]$/.test(before?.raw ?? '')
 }
 
 /** The words that stand together without white space around the one with the at sign. */
@@ -91,10 +89,11 @@ function phrase(words: readonly Word[]): string {
   return words.map((word, index) => (word.spaced && index > 0 ? ` ${word.text}` : word.text)).join('')
 }
 
-/** Folding white space may stand around the dots and the at sign of an obsolete address (RFC 5322, 4.4). */
+/** Comments and white space may stand around the dots and the at sign of an obsolete address (RFC 5322, 4.4). */
 function compact(angle: string): string {
-  const trimmed = angle.trim()
-  return trimmed.includes('"') ? trimmed : trimmed.replace(/\s*([.@])\s*/g, '$1')
+  const bare = withoutComments(angle).trim()
+  // In two steps: one pattern for both would try each run of white space from each of its characters.
+  return bare.includes('"') ? bare : bare.replace(/\s+/g, ' ').replace(/ ?([.@]) ?/g, '$1')
 }
 
 /** `@a,@b:user@host`, an obsolete source route, is `user@host` (RFC 5322, 4.4). */

@@ -7,13 +7,10 @@ for (const [value, digit] of [
   ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
 ].entries())
   SEXTETS[digit.charCodeAt(0)] = value
-// The alphabet of RFC 4648, 5, which some mailers use; no other reading of these two is possible.
-SEXTETS[0x2d] = 62
-SEXTETS[0x5f] = 63
 SEXTETS[0x3d] = PAD
 
 /**
- * Base64 (RFC 2045, 6.8). Octets outside the alphabet are passed over; padding ends a group, and data may follow it,
+ * Base64 (RFC 2045, 6.8). Octets outside the alphabet are passed over, also `-` and `_`, which lists put below what they forward; padding ends a group, and data may follow it,
  * as in messages put together from several encoded pieces.
  */
 export class Base64Decoder implements TransferDecoder {

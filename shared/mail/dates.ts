@@ -17,15 +17,17 @@ const ZONES: Readonly<Record<string, string>> = {
   pdt: '-07:00',
 }
 
-const TIME = String.raw`(\d{1,2})\s*[:.]\s*(\d{1,2})(?:\s*[:.]\s*(\d{1,2}))?(?:\.\d{1,9})?`
-const ZONE = String.raw`(?:\s*((?:GMT|UTC?)?[+-]\d{1,2}:?\d{2}|[A-Za-z]{1,5}))?`
+const TIME = String.raw`(?<hour>\d{1,2})\s*[:.]\s*(?<minute>\d{1,2})(?:\s*[:.]\s*(?<second>\d{1,2}))?(?:\.\d{1,9})?(?:\s*(?<half>[AP])\.?M\b\.?)?`
+const ZONE = String.raw`(?:\s*(?<zone>(?:GMT|UTC?)?[+-]\d{1,2}:?\d{2}|[A-Z]{1,5}))?`
 /** `Tue, 24 Nov 2026 10:58:55 +0100`, with what RFC 5322, 4.3 allows and what is found besides. */
 const STANDARD = new RegExp(
-  String.raw`^(?:[A-Za-z]{2,9}[,.]?\s*)?(\d{1,2})[\s-]+([A-Za-z]{3,9})\.?[\s,-]+(\d{2,4}),?\s+${TIME}${ZONE}`,
+  String.raw`^(?:[A-Z]{2,9}[,.]?\s*)?(?<day>\d{1,2})[\s-]+(?<month>[A-Z]{3,9})\.?[\s,-]+(?<year>\d{2,4}),?\s+${TIME}${ZONE}`,
+  'i',
 )
 /** `Tue Nov 24 10:58:55 2026`, the asctime() of old mailers, with a zone before or after the year. */
 const ASCTIME = new RegExp(
-  String.raw`^[A-Za-z]{3,9},?\s+([A-Za-z]{3,9})\s+(\d{1,2})\s+${TIME}(?:\s+([A-Za-z]{1,5}))?\s+(\d{4})${ZONE}`,
+  String.raw`^[A-Z]{3,9},?\s+(?<month>[A-Z]{3,9})\s+(?<day>\d{1,2})\s+${TIME}(?:\s+(?<before>[A-Z]{1,5}))?\s+(?<year>\d{4})${ZONE}`,
+  'i',
 )
 
 /**
@@ -34,39 +36,33 @@ const ASCTIME = new RegExp(
  */
 export function isoDate(value: string): string | undefined {
   const text = withoutComments(value.slice(0, 256)).trim()
-  const standard = STANDARD.exec(text)
-  if (standard) {
-    const [, day, month, year, hour, minute, second, zone] = standard
-    return compose(year, month, day, hour, minute, second, zone)
-  }
-  const asctime = ASCTIME.exec(text)
-  if (asctime) {
-    const [, month, day, hour, minute, second, before, year, after] = asctime
-    return compose(year, month, day, hour, minute, second, after ?? before)
-  }
-  return undefined
+  const found = (STANDARD.exec(text) ?? ASCTIME.exec(text))?.groups
+  return found && compose(found)
 }
 
-type Digits = string | undefined
-
-function compose(
-  year: Digits,
-  month: Digits,
-  day: Digits,
-  hour: Digits,
-  minute: Digits,
-  second: Digits,
-  zone: Digits,
-): string | undefined {
-  const monthIndex = MONTHS.indexOf((month ?? '').slice(0, 3).toLowerCase())
-  const fullYear = century(year ?? '')
-  const offset = isoOffset(zone)
-  const seconds = Math.min(Number(second ?? 0), 59)
+function compose(found: Readonly<Record<string, string | undefined>>): string | undefined {
+  const { year = '', month = '', second = '0', half, zone, before } = found
+  const [day, minute, writtenHour] = [found.day, found.minute, found.hour].map(Number) as [
+    number,
+    number,
+    number,
+  ]
+  const hour = half === undefined ? writtenHour : hourOfDay(writtenHour, half)
+  const monthIndex = MONTHS.indexOf(month.slice(0, 3).toLowerCase())
+  const fullYear = century(year)
+  const offset = isoOffset(zone ?? before)
   if (monthIndex < 0 || fullYear < 1900 || offset === undefined) return undefined
-  if (Number(second ?? 0) > 60 || Number(minute) > 59 || Number(hour) > 23) return undefined
-  const date = new Date(Date.UTC(fullYear, monthIndex, Number(day), Number(hour), Number(minute), seconds))
-  if (date.getUTCDate() !== Number(day)) return undefined
+  // A leap second is written as the second before it, for clocks of consumers do not know it.
+  if (Number(second) > 60 || minute > 59 || hour === undefined || hour > 23) return undefined
+  const date = new Date(Date.UTC(fullYear, monthIndex, day, hour, minute, Math.min(Number(second), 59)))
+  if (date.getUTCDate() !== day) return undefined
   return `${date.toISOString().slice(0, 19)}${offset}`
+}
+
+/** The twelve-hour clock, which no standard has and some programs write: 12 AM is midnight. */
+function hourOfDay(hour: number, half: string): number | undefined {
+  if (hour < 1 || hour > 12) return undefined
+  return (hour % 12) + (half.toLowerCase() === 'p' ? 12 : 0)
 }
 
 /** Two digits: 1950 to 2049; three: from 1900 (RFC 5322, 4.3). */

@@ -29,7 +29,7 @@ export function readHeaderFields(block: Buffer): HeaderFields {
     const match = FIELD_NAME.exec(text.slice(at, Math.min(end, at + 256)))
     if (match?.[1]) {
       const name = match[1].toLowerCase()
-      const value = unfold(text.slice(at + match[0].length, end))
+      const value = unfold(text, at + match[0].length, end)
       const decoded = ascii ? value : decodeOctets(value)
       const values = fields.get(name)
       if (values) values.push(decoded)
@@ -58,9 +58,18 @@ function endOfField(text: string, start: number): number {
 }
 
 /** Line ends go, the white space after them stays (RFC 5322, 2.2.3); runs of it become one space. */
-function unfold(value: string): string {
-  const trimmed = value.trim()
+function unfold(text: string, start: number, end: number): string {
+  // Not trim(), for which 0xA0 is white space too: here it may be the last octet of a character in UTF-8.
+  let from = start
+  let to = end
+  while (from < to && isSpace(text.charCodeAt(from))) from++
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to--
+  const trimmed = text.slice(from, to)
   return /[\r\n]/.test(trimmed) ? trimmed.replace(/[\r\n]+[ \t]*/g, ' ') : trimmed
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d)
 }
 
 function decodeOctets(latin1: string): string {

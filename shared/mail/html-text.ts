@@ -45,7 +45,8 @@ export function htmlText(
       continue
     }
     if (html.startsWith('<!--', at)) {
-      const end = html.indexOf('-->', at + 4)
+      // `<!-->` is a whole comment (HTML, 13.1.6).
+      const end = html.indexOf('-->', at + 2)
       at = end < 0 ? html.length : end + 3
       continue
     }

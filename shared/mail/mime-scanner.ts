@@ -28,7 +28,8 @@ export interface ScanHandler {
 }
 
 interface Level {
-  readonly boundary: Buffer
+  /** Octets as ISO 8859-1. */
+  readonly boundary: string
   readonly path: string
   readonly subtype: string
   parts: number
@@ -47,6 +48,8 @@ const BETWEEN = 2
 export class MimeScanner {
   readonly #handler: ScanHandler
   readonly #levels: Level[] = []
+  /** Index of the level with a boundary, the innermost when several have it: a line costs the same at any depth. */
+  readonly #innermost = new Map<string, number>()
   #state: typeof HEADER | typeof LEAF | typeof BETWEEN = HEADER
   #place: Place = { path: '', within: '', number: 1 }
   #parts = 1
@@ -147,7 +150,9 @@ export class MimeScanner {
     this.#state = LEAF
     if (!body.boundary) return
     this.#state = BETWEEN
-    this.#levels.push({ boundary: body.boundary, path: this.#place.path, subtype: body.subtype, parts: 0 })
+    const boundary = body.boundary.toString('latin1')
+    this.#innermost.set(boundary, this.#levels.length)
+    this.#levels.push({ boundary, path: this.#place.path, subtype: body.subtype, parts: 0 })
   }
 
   #finishPart(): void {
@@ -201,29 +206,29 @@ export class MimeScanner {
     if (end - start > PARSER.delimiterOctets) return undefined
     while (end > start && data[end - 1] === CR) end--
     while (end > start && (data[end - 1] === 0x20 || data[end - 1] === 0x09)) end--
-    const length = end - start - 2
-    for (let index = this.#levels.length - 1; index >= 0; index--) {
-      const level = this.#levels[index] as Level
-      const extra = length - level.boundary.length
-      if (extra !== 0 && extra !== 2) continue
-      const boundaryEnd = start + 2 + level.boundary.length
-      if (data.compare(level.boundary, 0, level.boundary.length, start + 2, boundaryEnd) !== 0) continue
-      const closing = extra === 2
-      if (closing && (data[boundaryEnd] !== DASH || data[boundaryEnd + 1] !== DASH)) continue
-      // A message that was cut off within a delimiter: it may have been the last one.
-      if (!closing && final && lineEnd < 0) return undefined
-      const inPreamble = this.#state === BETWEEN && index === this.#levels.length - 1 && level.parts === 0
-      return closing && inPreamble ? undefined : { index, closing }
-    }
-    return undefined
+    const line = data.toString('latin1', start + 2, end)
+    const opening = this.#innermost.get(line) ?? -1
+    const last = line.endsWith('--') ? (this.#innermost.get(line.slice(0, -2)) ?? -1) : -1
+    const index = Math.max(opening, last)
+    const level = this.#levels[index]
+    if (!level) return undefined
+    const closing = index === last
+    const inPreamble = this.#state === BETWEEN && index === this.#levels.length - 1 && level.parts === 0
+    if (closing && inPreamble) return undefined
+    return { index, closing, cutOff: final && lineEnd < 0 && !closing }
   }
 
-  #enter({ index, closing }: Delimiter): void {
+  #enter({ index, closing, cutOff }: Delimiter): void {
     this.#atLineStart = true
-    for (const level of this.#levels.splice(closing ? index : index + 1).slice(closing ? 1 : 0))
+    const ended = this.#levels.splice(closing ? index : index + 1)
+    for (const level of ended.slice(closing ? 1 : 0))
       this.#handler.problem(level.parts === 0 ? 'MISSING_PARTS' : 'TRUNCATED_MULTIPART')
+    if (ended.length > 0) {
+      this.#innermost.clear()
+      for (const [at, { boundary }] of this.#levels.entries()) this.#innermost.set(boundary, at)
+    }
     this.#state = BETWEEN
-    if (closing) return
+    if (closing || cutOff) return
     if (this.#parts >= PARSER.mimeNodes) {
       this.#handler.problem('TOO_MANY_PARTS')
       this.#levels.length = 0
@@ -243,6 +248,8 @@ export class MimeScanner {
 interface Delimiter {
   readonly index: number
   readonly closing: boolean
+  /** The message ends with it: a part ends here, but none begins, for what was cut off may have made it the last delimiter. */
+  readonly cutOff: boolean
 }
 
 /** Goes on at `at`, or waits for more octets and keeps those from `at` on. */

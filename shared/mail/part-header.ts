@@ -17,17 +17,21 @@ export interface PartHeader {
   readonly encoding: string
 }
 
+/** `multipart/mixed boundary=x`, without the semicolon between the two. */
+const MISSING_SEMICOLON = /^(\s*[^\s;/"]+\/[^\s;"]+)\s+(?=[\w*-]+=)/
+
 const MEDIA_TYPE = /^[\w!#$&^.+%'*`{|}~-]+\/[\w!#$&^.+%'*`{|}~-]+$/
 
 export function readPartHeader(fields: HeaderFields, place: Place, bounds: Bounds): PartHeader {
   const disposition = parameters(fields.first('content-disposition'))
   const attached = disposition !== undefined && !/^(?:inline)?$/i.test(disposition.value.trim())
-  const content = parameters(fields.first('content-type'))
+  const content = parameters(fields.first('content-type')?.replace(MISSING_SEMICOLON, '$1; '))
+  const name = safeName(parameter(disposition, 'filename') ?? parameter(content, 'name'), bounds)
   return {
-    type: mediaType(content?.value, place, attached),
+    type: mediaType(content?.value, place, attached || name !== undefined),
     parameter: (name) => content?.params[name],
     disposition: attached ? 'attachment' : 'inline',
-    name: safeName(parameter(disposition, 'filename') ?? parameter(content, 'name'), bounds),
+    name,
     contentId: contentId(fields.first('content-id'), bounds),
     encoding: encodingToken(fields.first('content-transfer-encoding')),
   }
@@ -48,12 +52,15 @@ function parameter(from: Parameters | undefined, name: string): string | undefin
   return from?.decodedParams.includes(name) ? value : decodeEncodedWords(value)
 }
 
-/** Default text/plain, message/rfc822 in a digest (RFC 2046, 5.1.5); text/plain too when the field is invalid (RFC 2045, 5.2). */
-function mediaType(value: string | undefined, place: Place, attached: boolean): string {
+/**
+ * Default text/plain, message/rfc822 in a digest (RFC 2046, 5.1.5); text/plain too when the field is invalid (RFC 2045, 5.2),
+ * but what has the marks of a file is one.
+ */
+function mediaType(value: string | undefined, place: Place, file: boolean): string {
   const type = (value ?? '').trim().toLowerCase()
   if (MEDIA_TYPE.test(type) && type.length <= 255) return type
-  if (attached) return 'application/octet-stream'
-  return place.within === 'digest' && !type ? 'message/rfc822' : 'text/plain'
+  if (place.within === 'digest' && !type) return 'message/rfc822'
+  return file ? 'application/octet-stream' : 'text/plain'
 }
 
 /** A few mailers quote it or add a parameter or comment, which RFC 2045, 6.1 does not allow; the token counts. */

@@ -44,7 +44,7 @@ export class QuotedPrintableDecoder implements TransferDecoder {
     this.#decoded = Buffer.allocUnsafe(this.#held.length)
     this.#length = 0
     // The end of the data is the end of a line; `=` there is a soft line break.
-    if (first === EQUALS && second !== undefined && !isBlank(second)) this.#release()
+    if (first === EQUALS && second !== undefined && !isBlank(second) && second !== CR) this.#release()
     this.#held = []
     this.#hand()
   }

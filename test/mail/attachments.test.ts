@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { PARSER } from '../../shared/limits.ts'
+import { parseMessage } from '../../shared/mail/parse-message.ts'
+import { largeMessage } from '../support/sample-messages.ts'
+
+function sha256(octets: Buffer | string): string {
+  return createHash('sha256').update(octets).digest('hex')
+}
+
+function mixed(...parts: readonly (readonly [fields: readonly string[], body: string])[]): Buffer {
+  const body = parts.map(
+    ([fields, text]) => `--b\r\n${fields.map((field) => `${field}\r\n`).join('')}\r\n${text}\r\n`,
+  )
+  return Buffer.from(
+    `From: a@b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n${body.join('')}--b--\r\n`,
+  )
+}
+
+const PDF = Buffer.from('%PDF-1.4\n\xff\x00')
+
+describe('attachments', () => {
+  test('are told with name, type, place, and length and SHA-256 of what they decode to', async () => {
+    const { attachments } = await parseMessage(
+      mixed(
+        [['Content-Type: text/plain'], 'text'],
+        [
+          [
+            'Content-Type: application/pdf',
+            'Content-Disposition: attachment; filename="a.pdf"',
+            'Content-Transfer-Encoding: base64',
+            'Content-ID: <1@b>',
+          ],
+          PDF.toString('base64'),
+        ],
+        [
+          ['Content-Type: text/csv; name=b.csv', 'Content-Transfer-Encoding: quoted-printable'],
+          'a=3D1\r\nb=\r\nc',
+        ],
+      ),
+    )
+
+    assert.deepEqual(attachments, [
+      {
+        name: 'a.pdf',
+        contentType: 'application/pdf',
+        octets: PDF.length,
+        sha256: sha256(PDF),
+        disposition: 'attachment',
+        contentId: '1@b',
+        partPath: '2',
+      },
+      {
+        name: 'b.csv',
+        contentType: 'text/csv',
+        octets: 7,
+        sha256: sha256('a=1\r\nbc'),
+        disposition: 'inline',
+        partPath: '3',
+      },
+    ])
+  })
+
+  test('include a nested message, whole and as it is, with none of its own parts', async () => {
+    const nested =
+      'Subject: inner\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\none\r\n--c--'
+    const { attachments, text, message } = await parseMessage(
+      mixed([['Content-Type: message/rfc822'], nested]),
+    )
+
+    assert.deepEqual(attachments, [
+      {
+        contentType: 'message/rfc822',
+        octets: nested.length,
+        sha256: sha256(nested),
+        disposition: 'inline',
+        partPath: '1',
+      },
+    ])
+    assert.equal(text.source, 'none')
+    assert.equal(message.subject, undefined)
+  })
+
+  test('are what is no body text: text with a name behind the first part, text beside HTML in a related part', async () => {
+    const paths = async (octets: Buffer): Promise<string[]> =>
+      (await parseMessage(octets)).attachments.map(({ partPath }) => partPath)
+
+    assert.deepEqual(await paths(mixed([['Content-Type: text/plain; name=a.txt'], 'a'], [[], 'b'])), [])
+    assert.deepEqual(await paths(mixed([[], 'b'], [['Content-Type: text/plain; name=a.txt'], 'a'])), ['2'])
+    assert.deepEqual(await paths(mixed([['Content-Disposition: attachment'], 'a'])), ['1'])
+    const related = mixed([['Content-Type: text/html'], 'a'], [['Content-Type: text/html'], 'b'])
+    assert.deepEqual(await paths(Buffer.from(related.toString().replace('mixed', 'related'))), ['2'])
+    assert.deepEqual(await paths(Buffer.from('Content-Type: application/pdf\r\n\r\nx')), ['1'])
+  })
+
+  test('of no octets have the SHA-256 of nothing', async () => {
+    const [attachment] = (await parseMessage(mixed([['Content-Type: image/png'], '']))).attachments
+
+    assert.equal(attachment?.octets, 0)
+    assert.equal(attachment?.sha256, sha256(''))
+  })
+
+  test('that were cut off are told as far as they came, and the message is partial', async () => {
+    const whole = largeMessage(1_000_000)
+    const { attachments, parse } = await parseMessage(whole.subarray(0, 500_000))
+
+    assert.equal(parse.code, 'TRUNCATED_MULTIPART')
+    const [attachment] = attachments
+    assert.ok(attachment && attachment.octets > 300_000 && attachment.octets < 400_000)
+    assert.match(attachment.sha256, /^[0-9a-f]{64}$/)
+  })
+
+  test('in an unknown encoding are told as they are, and the message is partial', async () => {
+    const octets = mixed([
+      ['Content-Type: image/png', 'Content-Transfer-Encoding: x-uuencode'],
+      'begin 644 a',
+    ])
+    const { attachments, parse } = await parseMessage(octets)
+
+    assert.equal(attachments[0]?.sha256, sha256('begin 644 a'))
+    assert.deepEqual(parse.code, 'UNKNOWN_ENCODING')
+  })
+
+  test('above the limit are left out, which is said', async () => {
+    const many = (count: number): Buffer => mixed(...Array(count).fill([['Content-Type: image/png'], 'x']))
+
+    const fitting = await parseMessage(many(PARSER.attachments))
+    assert.equal(fitting.attachments.length, PARSER.attachments)
+    assert.equal(fitting.attachmentsTruncated, false)
+
+    const cut = await parseMessage(many(PARSER.attachments + 1))
+    assert.equal(cut.attachments.length, PARSER.attachments)
+    assert.equal(cut.attachmentsTruncated, true)
+  })
+
+  test('with a name that had to be cut are truncated too', async () => {
+    const octets = mixed([[`Content-Type: image/png; name=${'a'.repeat(5000)}`], 'x'])
+
+    assert.equal((await parseMessage(octets)).attachmentsTruncated, true)
+  })
+})
