@@ -8,8 +8,12 @@ import { type Ledger, openLedger } from './ledger/ledger.ts'
 import { MAILBOX_DEFAULTS } from './limits.ts'
 import type { FolderStatus, MailboxSession } from './mailbox/mailbox.ts'
 
-/** Why a drain is due; undefined when nothing is to do. */
-export type ProbeResult = { readonly due: string | undefined }
+export interface ProbeResult {
+  /** Why a drain is due; undefined when nothing is to do. */
+  readonly due: string | undefined
+  /** The server has let us in, which a probe that learns enough from the ledger does not ask for. */
+  readonly entered: boolean
+}
 
 export interface ProbeOptions {
   /** Rejects with TIMED_OUT when it passes. @default never */
@@ -27,37 +31,34 @@ export async function probe(
   ports: Pick<DrainPorts, 'openMailbox' | 'archive' | 'state'>,
   { deadline = never, now = new Date() }: ProbeOptions = {},
 ): Promise<ProbeResult> {
+  const inTime = <T>(work: Promise<T>): Promise<T> =>
+    within(deadline.remainingMs(), `${mailbox.id}: the probe`, work)
+  // First, for most of what it knows saves the log-in.
+  const ledger = await inTime(openLedger(mailbox.id, ports))
+  if (ledger.fold.unfinished) return { due: 'an earlier drain left something to do', entered: false }
+  const { octetsPerDay } = mailbox.limits
+  if (octetsPerDay !== undefined && ledger.fold.octetsFetchedOn(dayOf(now)) >= octetsPerDay)
+    return { due: undefined, entered: false }
   const opening = ports.openMailbox()
-  opening.catch(() => undefined)
   try {
-    return await within(
-      deadline.remainingMs(),
-      `${mailbox.id}: the probe`,
-      look(mailbox, ports, opening, now),
-    )
+    const due = await inTime(look(opening, ledger, mailbox, now))
+    return { due, entered: true }
   } finally {
-    const left = opening.then((session) => session.abort())
-    // Once the time is up nobody waits for a server that has not let us in; when it does, it is left at once.
-    await within(deadline.remainingMs(), 'leaving', left).catch(() => undefined)
+    // One that has not let us in by now is left as soon as it does, and nobody waits for that.
+    opening.then((session) => session.abort()).catch(() => undefined)
   }
 }
 
 async function look(
-  mailbox: MailboxConfig,
-  ports: Pick<DrainPorts, 'archive' | 'state'>,
   opening: Promise<MailboxSession>,
+  ledger: Ledger,
+  mailbox: MailboxConfig,
   now: Date,
-): Promise<ProbeResult> {
-  const ledger = await openLedger(mailbox.id, ports)
-  if (ledger.fold.unfinished) return { due: 'an earlier drain left something to do' }
-  const { octetsPerDay } = mailbox.limits
-  // A drain would sign in to find just this out.
-  if (octetsPerDay !== undefined && ledger.fold.octetsFetchedOn(dayOf(now)) >= octetsPerDay)
-    return { due: undefined }
+): Promise<string | undefined> {
   const session = await opening
   const due = await newsOf(session, ledger, mailbox, now)
   await session.close()
-  return { due }
+  return due
 }
 
 async function newsOf(

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { mailboxOpener } from '../functions/compose.ts'
 import type { MailboxConfig } from '../shared/contract/config.ts'
+import type { DrainId } from '../shared/contract/ids.ts'
 import { ledgerKey } from '../shared/contract/object-key.ts'
 import { deadlineIn } from '../shared/deadline.ts'
 import type { DrainPorts } from '../shared/drain/ports.ts'
 import { IngestError } from '../shared/errors.ts'
 import type { MailboxSession } from '../shared/mailbox/mailbox.ts'
+import { memoryOctets } from '../shared/octets.ts'
 import { type ProbeOptions, probe } from '../shared/probe.ts'
 import type { EventQueues } from '../shared/queue/queue.ts'
 import { DrainWorld, mailboxConfig, message } from './support/drain-world.ts'
@@ -227,23 +229,18 @@ describe('a probe that cannot look', () => {
     await assert.rejects(due(world, { ports: { openMailbox } }), { code: 'AUTHENTICATION_FAILED' })
   })
 
-  test('leaves the session when the ledger does not verify', async () => {
+  test('does not sign in when the ledger does not verify', async () => {
     const world = new DrainWorld()
     world.store.deliver(message('one'))
     await drained(world)
-    const watched = watching(world)
     const { archive } = world
-    const find = async () => undefined
-    const get: typeof archive.get = async (key) => {
-      assert.equal(key, ledgerKey(world.mailbox.id, 1))
-      throw new IngestError('LEDGER_CORRUPT', key)
-    }
-
-    const probing = due(world, {
-      ports: { openMailbox: watched.openMailbox, archive: { ...archive, find, get } },
+    const forged = memoryOctets(Buffer.from('not a segment\n'))
+    await archive.put(ledgerKey(world.mailbox.id, 2), forged, {
+      contentType: 'application/x-ndjson',
+      writtenFor: { seq: 2, drain: 'somebody' as DrainId },
     })
-    await assert.rejects(probing, { code: 'LEDGER_CORRUPT' })
-    assert.equal(watched.aborted(), 1)
+
+    await assert.rejects(due(world, { ports: { openMailbox: signsIn } }), { code: 'LEDGER_CORRUPT' })
   })
 
   test('gives up at its deadline, and leaves a server that is slow to answer', async () => {
@@ -266,6 +263,32 @@ describe('a probe that cannot look', () => {
     await assert.rejects(probing, { code: 'TIMED_OUT' })
   })
 })
+
+describe('a probe does not sign in', () => {
+  test('when the ledger alone tells that a drain is due', async () => {
+    const world = new DrainWorld()
+    world.store.deliver(message('one'))
+    await world.drain({ now: () => TODAY }, { queues: refusing(world.queues) })
+
+    const result = await probe(world.mailbox, { ...world.ports(), openMailbox: signsIn }, { now: TODAY })
+
+    assert.deepEqual(result, { due: 'an earlier drain left something to do', entered: false })
+  })
+
+  test('when the octets of the day are spent', async () => {
+    const world = new DrainWorld({ limits: { octetsPerDay: 1024 } })
+    world.store.deliver(message('one', 'x'.repeat(1500)))
+    await world.drain({ now: () => TODAY })
+
+    const result = await probe(world.mailbox, { ...world.ports(), openMailbox: signsIn }, { now: TODAY })
+
+    assert.deepEqual(result, { due: undefined, entered: false })
+  })
+})
+
+async function signsIn(): Promise<MailboxSession> {
+  assert.fail('it signs in')
+}
 
 /** Opens the world's mailbox and counts the sessions that are dropped. */
 function watching(world: DrainWorld, change: Partial<MailboxSession> = {}) {
