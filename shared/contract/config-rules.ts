@@ -1,4 +1,6 @@
 import { RELAY_SIZES } from './deployment.ts'
+import { oauth2Mistakes } from './oauth2.ts'
+import { presetMistakes, withPreset } from './presets.ts'
 import { parseSqsAddress } from './queue-address.ts'
 import { isGroup, LOOPBACK, type Mistake, type Written } from './written.ts'
 
@@ -56,7 +58,7 @@ function mailboxesMistakes(mailboxes: unknown): Mistake[] {
   const first = new Map<unknown, number>()
   return mailboxes.flatMap((mailbox, index) => {
     if (!isGroup(mailbox)) return []
-    const mistakes = mailboxMistakes(mailbox)
+    const mistakes = mailboxMistakes(withPreset(mailbox))
     const earlier = first.get(mailbox.id)
     if (earlier === undefined) first.set(mailbox.id, index)
     else if (mailbox.id !== undefined)
@@ -69,15 +71,13 @@ function mailboxesMistakes(mailboxes: unknown): Mistake[] {
 }
 
 function mailboxMistakes(mailbox: Written): Mistake[] {
-  const { tls, host, auth, protocol, search } = mailbox
-  const mistakes: Mistake[] = []
+  const { tls, host, protocol, search } = mailbox
+  const mistakes: Mistake[] = [...presetMistakes(mailbox), ...oauth2Mistakes(mailbox)]
   if (tls === 'none' && typeof host === 'string' && !LOOPBACK.test(host))
     mistakes.push({
       path: ['tls'],
       message: `none would send the password in clear to ${host}; allowed only for a loopback host: use implicit or starttls`,
     })
-  if (auth === 'oauth2')
-    mistakes.push({ path: ['auth'], message: 'oauth2 is not there yet; expected password' })
   if (isGroup(search) && isDay(search.since) && isDay(search.before) && search.since >= search.before)
     mistakes.push({
       path: ['search', 'before'],
@@ -86,12 +86,14 @@ function mailboxMistakes(mailbox: Written): Mistake[] {
   return protocol === 'pop3' ? [...mistakes, ...pop3Mistakes(mailbox)] : mistakes
 }
 
-function pop3Mistakes({ search, folders, afterArchive, idle }: Written): Mistake[] {
+function pop3Mistakes({ search, folders, skipFolders, afterArchive, idle }: Written): Mistake[] {
   const mistakes: Mistake[] = []
   if (search !== undefined)
     mistakes.push({ path: ['search'], message: 'POP3 has no search; remove it or use imap' })
   if (Array.isArray(folders) && (folders.length !== 1 || folders[0] !== 'INBOX'))
     mistakes.push({ path: ['folders'], message: 'POP3 has one folder, INBOX; remove it or use imap' })
+  if (skipFolders !== undefined)
+    mistakes.push({ path: ['skipFolders'], message: 'POP3 has one folder, INBOX; remove it or use imap' })
   if (
     afterArchive === 'seen' ||
     (isGroup(afterArchive) && ('flag' in afterArchive || 'move' in afterArchive))

@@ -4,6 +4,10 @@ import { lineOf, linesOf, sayMistake } from './config-mistakes.ts'
 import { configMistakes } from './config-rules.ts'
 import { deploymentSchema } from './deployment.ts'
 import { MAILBOX_ID_PATTERN, type MailboxId } from './ids.ts'
+import { oauth2Schema } from './oauth2.ts'
+import { withPreset } from './presets.ts'
+import { PROVIDER_IDS } from './providers.ts'
+import { isGroup } from './written.ts'
 
 // mailsluice.yaml, version 1: one schema for validation, types and the JSON Schema that editors use.
 
@@ -76,11 +80,15 @@ const afterArchiveSchema = z.union(
   },
 )
 
-const mailboxConfigSchema = z.strictObject({
+const mailboxSchema = z.strictObject({
   id: formed(
     MAILBOX_ID_PATTERN,
     'lower-case letters, digits and hyphens, at most 63, beginning with a letter or digit',
   ),
+  provider: z
+    .enum(PROVIDER_IDS)
+    .optional()
+    .describe('Fills in what is known of this provider; what is written here wins (docs/providers.md).'),
   protocol: z.enum(['imap', 'pop3']),
   host: formed(HOST, 'a host name or address alone; the port has a setting of its own'),
   port: z
@@ -100,7 +108,12 @@ const mailboxConfigSchema = z.strictObject({
     'where the secret is, and not the secret: env:NAME, file:PATH, ssm:NAME or secretsmanager:ID',
   ),
   auth: z.enum(['password', 'oauth2']).default('password'),
+  oauth2: oauth2Schema.optional(),
   folders: z.array(z.string().min(1)).min(1).default(['INBOX']).describe('IMAP; globs (`*` and `?`).'),
+  skipFolders: z
+    .array(z.string().min(1))
+    .optional()
+    .describe('IMAP; what a wildcard in `folders` leaves out: globs, or uses like \\All (RFC 6154).'),
   search: z
     .strictObject({
       since: day.optional(),
@@ -120,9 +133,16 @@ const mailboxConfigSchema = z.strictObject({
     .strictObject({
       messageOctets: z.int().min(1024).max(5_000_000_000).optional(),
       octetsPerDay: z.int().min(1024).optional().describe('Fetching stops for the day (UTC) above this.'),
+      connections: z.int().min(1).max(1000).optional().describe('Sessions of this mailbox at the same time.'),
+      idleRenewal: durationSchema.optional().describe('IMAP; the relay renews IDLE after this.'),
     })
     .default({}),
 })
+
+const mailboxConfigSchema = z.preprocess(
+  (written) => (isGroup(written) ? withPreset(written) : written),
+  mailboxSchema,
+)
 
 const configSchema = z.strictObject({
   archive: z
@@ -232,5 +252,13 @@ export function durationMs(duration: string): number {
 
 /** The JSON Schema of mailsluice.yaml, for editors. */
 export function configJsonSchema(): object {
-  return z.toJSONSchema(configSchema, { io: 'input' })
+  return z.toJSONSchema(configSchema, {
+    io: 'input',
+    override({ zodSchema, jsonSchema }) {
+      if (zodSchema !== mailboxSchema) return
+      // Protocol and host come from the provider where there is one.
+      jsonSchema.required = ['id', 'user', 'credential']
+      jsonSchema.anyOf = [{ required: ['provider'] }, { required: ['protocol', 'host'] }]
+    },
+  })
 }
