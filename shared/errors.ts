@@ -40,6 +40,19 @@ const MEANING = {
     scope: 'session',
     remedy: 'The server says that it cannot serve the mailbox now; drain again later.',
   },
+  TOO_MANY_CONNECTIONS: {
+    scope: 'session',
+    remedy:
+      'Other clients of this mailbox count too: close some, or drain and watch fewer folders at a time.',
+  },
+  TOKEN_ENDPOINT_UNAVAILABLE: {
+    scope: 'session',
+    remedy: 'The token endpoint gives no answer of use: drain again; check oauth2.tokenUrl and the network.',
+  },
+  SECRET_STORE_UNAVAILABLE: {
+    scope: 'session',
+    remedy: 'The store of the secret does not answer; drain again when it does.',
+  },
   MAILDROP_LOCKED: {
     scope: 'session',
     remedy: 'Another POP3 session holds the maildrop; drain again when it has ended.',
@@ -73,6 +86,47 @@ const MEANING = {
     scope: 'mailbox',
     remedy: 'Check user and credential; many providers want an app password or OAuth.',
   },
+  CREDENTIAL_EXPIRED: {
+    scope: 'mailbox',
+    remedy:
+      'Password, client secret or certificate has run out: make a new one and put it where `credential` points to.',
+  },
+  CREDENTIAL_UNUSABLE: {
+    scope: 'mailbox',
+    remedy: 'What `credential` points to is not what this log-in needs: docs/providers.md has the formats.',
+  },
+  CREDENTIAL_UNSAVED: {
+    scope: 'mailbox',
+    remedy: 'The provider replaced the refresh token: let Mailsluice write where `credential` points to.',
+  },
+  TOKEN_REFUSED: {
+    scope: 'mailbox',
+    remedy:
+      'Check clientId, tenant and secret against the registration of the application (docs/providers.md).',
+  },
+  GRANT_EXPIRED: {
+    scope: 'mailbox',
+    remedy: 'The consent was withdrawn or has run out: sign in once more and store the new refresh token.',
+  },
+  CONSENT_MISSING: {
+    scope: 'mailbox',
+    remedy:
+      'An administrator has to permit the application: docs/providers.md says where, and which permission.',
+  },
+  ACCESS_TOKEN_REJECTED: {
+    scope: 'mailbox',
+    remedy:
+      'The token is good and this mailbox does not take it: check user, and the right of the application to it.',
+  },
+  ACCESS_DISABLED: {
+    scope: 'mailbox',
+    remedy: 'Switch on IMAP or POP3 for this mailbox: docs/providers.md says where.',
+  },
+  ACCOUNT_BLOCKED: {
+    scope: 'mailbox',
+    remedy: 'The provider blocks log-ins: sign in with a browser and look at what it asks for.',
+  },
+  MAILBOX_MISSING: { scope: 'mailbox', remedy: 'There is no such mailbox: check user.' },
   CREDENTIAL_MISSING: { scope: 'mailbox', remedy: 'Put the secret where `credential` points to.' },
   CERTIFICATE_REJECTED: {
     scope: 'mailbox',
