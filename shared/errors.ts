@@ -122,7 +122,7 @@ const MEANING = {
     scope: 'mailbox',
     remedy: 'Switch on IMAP or POP3 for this mailbox: docs/providers.md says where.',
   },
-  ACCOUNT_BLOCKED: {
+  ACCOUNT_RESTRICTED: {
     scope: 'mailbox',
     remedy: 'The provider blocks log-ins: sign in with a browser and look at what it asks for.',
   },
