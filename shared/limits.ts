@@ -20,6 +20,8 @@ export const DRAIN = {
   memoryMessageOctets: 8 * MIB,
   /** Fetches that failed before a message is quarantined: one per drain, so a passing trouble of the server does not count. */
   fetchAttempts: 5,
+  /** Messages that could not be fetched and are named in the report; the ledger has all of them. */
+  failuresReported: 100,
   /** Time kept for record, acknowledge and sign-out when the deadline nears. */
   closingMs: 10 * SECOND,
   /** Announcements of earlier drains that are tried again in one go, before anything new is fetched. */
@@ -182,8 +184,45 @@ export const LEDGER = {
 export const LAMBDA = {
   /** A drain works in slices and asks for its continuation, so that no mailbox starves the others. */
   sliceMs: 2 * MINUTE,
+  /** Of an invocation's time, kept for what comes after the drain: the continuation, the log. */
+  reserveMs: 5 * SECOND,
+  /** A drain with less time than this would sign in for nothing: half of it is kept for closing. */
+  leastMs: 20 * SECOND,
+  /** A drain whose session failed comes back after this, then after four times as long; queues move what came three times to the dead letters. */
+  comeBackMs: 1 * MINUTE,
+  comeBackMostMs: 15 * MINUTE,
+  /** Between the clocks of SQS and of a function. */
+  clockSkewMs: 1 * SECOND,
+  /** Mailboxes probed by one invocation, at the same time: they wait, and do not work. */
   mailboxesPerProbe: 25,
-  probeMs: 45 * SECOND,
+  /** One probe: a log-in of at most IMAP.signInMs, and a STATUS for each folder. */
+  probeMs: 60 * SECOND,
+} as const
+
+/** Secrets and access tokens. */
+export const CREDENTIALS = {
+  /** A secret is kept this long; after a refused log-in it is read again at once. */
+  secretMs: 5 * MINUTE,
+  /** An access token with less left is replaced: a drain's slice and a batch of it end before it does. */
+  tokenMarginMs: 5 * MINUTE,
+  /** With the token endpoint out of reach, a kept token is good for one more log-in while it has this left. */
+  tokenLeastMs: 30 * SECOND,
+  /** Lifetime of a token whose endpoint does not say (RFC 6749, 5.1 only recommends it). */
+  tokenUnsaidMs: 5 * MINUTE,
+  /** One request to a token endpoint, answer included. */
+  tokenRequestMs: 15 * SECOND,
+  /** An answer of a token endpoint has a few KB; more is not one. */
+  tokenAnswerOctets: 64 * KIB,
+  /** A failure stands for all who share the credential this long: a thousand mailboxes of one application ask once. */
+  tokenFailureMs: 10 * SECOND,
+  /** Lifetime of an assertion (RFC 7523): Microsoft advises 5 to 10 minutes, Google allows an hour. */
+  assertionMs: 5 * MINUTE,
+  /** Clocks differ: an assertion is dated back by this, and a clock that is further off is corrected by what the endpoint says. */
+  clockSkewMs: 60 * SECOND,
+  /** Times that a refresh token is read anew because somebody else replaced it at the same moment. */
+  rotationAttempts: 3,
+  /** Writing a file: another process holds its lock for milliseconds; one that was killed left it behind. */
+  fileLockMs: 10 * SECOND,
 } as const
 
 /** Mailboxes that cannot be entered: how often log-ins that fail are tried. */
