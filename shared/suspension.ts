@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { encodeEvent, resumedEvent, suspendedEvent } from './announcement.ts'
 import { type MailboxConfig, portOf } from './contract/config.ts'
 import type { Event } from './contract/event.ts'

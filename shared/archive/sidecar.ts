@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { DrainId, ObjectKey, Sha256 } from '../contract/ids.ts'
 import { SHA256_PATTERN } from '../contract/ids.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Config, validateConfig } from './config.ts'
 
 // What `mailsluice apply` stores in the state bucket and the Lambdas read: the configuration with everything it refers to on the

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { isGroup, type Mistake } from './written.ts'
 
 // How a mistake in mailsluice.yaml is said: what is wrong and what is expected, and never what was written there, for it may be a secret.

@@ -1,5 +1,5 @@
 import { LineCounter, parseDocument } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lineOf, linesOf, sayMistake } from './config-mistakes.ts'
 import { configMistakes } from './config-rules.ts'
 import { deploymentSchema } from './deployment.ts'

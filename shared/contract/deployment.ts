@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Config, RetentionConfig } from './config.ts'
 import { parseSqsAddress } from './queue-address.ts'
 

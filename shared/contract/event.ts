@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { MailboxId, Sha256 } from './ids.ts'
 
 // The event, version 1: one schema for validation, types and the JSON Schema that consumers get.
@@ -204,7 +204,8 @@ export function archivedEventId(mailbox: MailboxId, digest: Sha256): string {
   return `${mailbox}/${digest}`
 }
 
-/** The JSON Schema (2020-12) of every event, for consumers in other languages. */
+/** The JSON Schema (2020-12) of every event, for consumers in other languages. Open to fields that are added later. */
 export function eventJsonSchema(): object {
-  return z.toJSONSchema(eventSchema, { io: 'output' })
+  // As output, zod closes objects against what it would strip.
+  return { title: 'Events of Mailsluice', ...z.toJSONSchema(eventSchema, { io: 'input' }) }
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { isGroup, LOOPBACK, type Mistake, type Written } from './written.ts'
 
 /** The settings beside `auth: oauth2`. The secret itself is where `credential` points to (docs/providers.md has its formats). */

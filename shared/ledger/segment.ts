@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { DrainId, MailboxId, Sha256 } from '../contract/ids.ts'
 import { MAILBOX_ID_PATTERN, SHA256_PATTERN } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
