@@ -2,6 +2,7 @@ import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledged.ts'
 
 export interface AccessLogsProps {
   readonly days: number
@@ -31,6 +32,7 @@ export class AccessLogs extends Construct {
         },
       ],
     })
+    acknowledge(this.bucket, 'accessLogsByS3', 'noCopyOfAccessLogs', 'noVersionsOfAccessLogs')
   }
 
   /** Logs requests to `bucket` under `prefix`. By hand, for what the CDK does here depends on a feature flag of the app. */

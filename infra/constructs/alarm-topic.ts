@@ -4,6 +4,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import * as subscriptions from 'aws-cdk-lib/aws-sns-subscriptions'
 import type { Construct } from 'constructs'
+import { acknowledge } from './acknowledged.ts'
 
 export interface AlarmTopicProps {
   /** Each is asked to confirm by mail. */
@@ -29,6 +30,7 @@ export class AlarmTopic extends sns.Topic {
         conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
       }),
     )
+    if (!key) acknowledge(this, 'alarmsInClear')
     for (const address of email) this.addSubscription(new subscriptions.EmailSubscription(address))
   }
 }

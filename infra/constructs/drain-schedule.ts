@@ -5,6 +5,7 @@ import * as scheduler from 'aws-cdk-lib/aws-scheduler'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { TICK_INPUT } from '../../shared/contract/messages.ts'
+import { acknowledge } from './acknowledged.ts'
 
 export interface DrainScheduleProps {
   readonly target: lambda.IFunction
@@ -39,6 +40,7 @@ export class DrainSchedule extends Construct {
         },
       }),
     })
+    acknowledge(role, 'ownPolicies')
     role.addToPolicy(
       new iam.PolicyStatement({
         sid: 'Tick',

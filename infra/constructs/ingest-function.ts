@@ -7,6 +7,7 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { FUNCTIONS, type FunctionName, RUNTIME_ENVIRONMENT } from '../../shared/contract/functions.ts'
+import { acknowledge, acknowledgePrefixes } from './acknowledged.ts'
 
 export interface IngestFunctionProps {
   readonly name: FunctionName
@@ -87,6 +88,12 @@ export class IngestFunction extends Construct {
       ...(props.vpc ? { vpc: props.vpc.vpc, securityGroups: [props.vpc.securityGroup] } : {}),
       ...(props.deadLetters ? { deadLetterQueue: props.deadLetters, ...asynchronous } : {}),
     })
+    acknowledge(this.role, 'ownPolicies', ...(props.vpc ? (['networkInterfaces'] as const) : []))
+    acknowledgePrefixes(this.role)
+    if (!props.logKey) acknowledge(logGroup, 'logsByCloudWatch')
+    if (!props.vpc) acknowledge(this.function, 'noNetwork')
+    if (props.deadLetters) acknowledge(this.function, 'oneTickAtATime')
+    else acknowledge(this.function, 'deadLettersOfTheQueue')
     // A function that starts before its role may read answers its first requests with AccessDenied.
     this.function.node.addDependency(this.role)
   }
@@ -100,6 +107,7 @@ export class IngestFunction extends Construct {
         resources: [queue.queueArn],
       }),
     )
+    acknowledge(this.function, 'noReservedConcurrency')
     const mapping = new lambda.EventSourceMapping(this, 'Requests', {
       target: this.function,
       eventSourceArn: queue.queueArn,

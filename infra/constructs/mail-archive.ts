@@ -5,6 +5,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import type { RetentionConfig } from '../../shared/contract/config.ts'
 import { AccessLogs } from './access-logs.ts'
+import { acknowledge } from './acknowledged.ts'
 import { ArchiveKey } from './archive-key.ts'
 import { protectArchive } from './archive-policy.ts'
 import { empower, RecordsOfficer } from './records-officer.ts'
@@ -149,6 +150,13 @@ export class MailArchive extends Construct implements IMailArchive {
       ],
     })
     logs.of(this.derivedBucket, 'derived/')
+
+    if (!props.replication) acknowledge(this.archiveBucket, 'noCopyUnlessWanted')
+    acknowledge(this.stateBucket, 'noCopyOfWhatCanBeMadeAgain', 'noVersionsOfCaches')
+    acknowledge(this.derivedBucket, 'noCopyOfWhatCanBeMadeAgain', 'noVersionsOfDerived')
+    if (!this.encryptionKey)
+      for (const bucket of [this.archiveBucket, this.stateBucket, this.derivedBucket])
+        acknowledge(bucket, 'encryptedByS3')
   }
 
   private common(bucketName: string | undefined): s3.BucketProps {

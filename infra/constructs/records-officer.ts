@@ -3,6 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
+import { acknowledge, acknowledgePrefixes } from './acknowledged.ts'
 import { throughS3 } from './through-s3.ts'
 
 /**
@@ -18,6 +19,8 @@ export class RecordsOfficer extends iam.Role {
       }),
       maxSessionDuration: Duration.hours(1),
     })
+    acknowledge(this, 'ownPolicies')
+    acknowledgePrefixes(this)
   }
 }
 

@@ -3,6 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
+import { acknowledge, acknowledgePrefixes } from './acknowledged.ts'
 import { throughS3 } from './through-s3.ts'
 
 export interface ReplicationTarget {
@@ -34,6 +35,8 @@ export function replicate(
     description: 'Mailsluice: S3 copies the mail archive',
     assumedBy: new iam.ServicePrincipal('s3.amazonaws.com'),
   })
+  acknowledge(role, 'ownPolicies')
+  acknowledgePrefixes(role)
   role.addToPolicy(
     new iam.PolicyStatement({
       sid: 'ReadSettings',

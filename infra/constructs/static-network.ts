@@ -4,6 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledged.ts'
 
 export interface StaticNetworkProps {
   /** TCP ports of the mail servers. */
@@ -31,7 +32,7 @@ export class StaticNetwork extends Construct {
       maxAzs: 2,
       natGateways: 1,
       natGatewayProvider: ec2.NatProvider.gateway({ eipAllocationIds: [address.attrAllocationId] }),
-      // By hand below, or the CDK adds a function of its own with rights over every security group.
+      // Or the CDK adds a function of its own with rights over every security group.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         { name: 'nat', subnetType: ec2.SubnetType.PUBLIC, cidrMask: 28, mapPublicIpOnLaunch: false },
@@ -40,6 +41,7 @@ export class StaticNetwork extends Construct {
       // Free, and mail goes to S3 without the NAT gateway's price for each octet.
       gatewayEndpoints: { s3: { service: ec2.GatewayVpcEndpointAwsService.S3 } },
     })
+    acknowledge(vpc, 'unusedDefaultGroup', 'natNeedsTheInternet')
     // The CDK's classes and interfaces disagree about undefined.
     this.vpc = vpc as ec2.IVpc
     this.securityGroup = new ec2.SecurityGroup(this, 'Outward', {
@@ -63,6 +65,8 @@ export class StaticNetwork extends Construct {
       description: 'Mailsluice: VPC flow logs',
       assumedBy: new iam.ServicePrincipal('vpc-flow-logs.amazonaws.com'),
     })
+    acknowledge(role, 'ownPolicies')
+    if (!encryptionKey) acknowledge(logGroup, 'logsByCloudWatch')
     role.addToPolicy(
       new iam.PolicyStatement({
         sid: 'WriteItsLog',
