@@ -1,5 +1,4 @@
 import type { Archive } from '../shared/archive/archive.ts'
-import { openS3Archive, type S3Archive } from '../shared/archive/s3.ts'
 import { type Config, type MailboxConfig, portOf } from '../shared/contract/config.ts'
 import type { Environment } from '../shared/contract/environment.ts'
 import type { Credentials } from '../shared/credentials/credentials.ts'
@@ -8,8 +7,8 @@ import type { MailboxAccess, MailboxSession } from '../shared/mailbox/mailbox.ts
 import { openPop3 } from '../shared/mailbox/pop3.ts'
 import type { EventQueues } from '../shared/queue/queue.ts'
 import { openSqsQueues } from '../shared/queue/sqs.ts'
-import { openS3State, type S3State } from '../shared/state/s3.ts'
 import type { StateStore } from '../shared/state/state.ts'
+import { openAwsArchive, openAwsState } from './aws-buckets.ts'
 
 // Which adapter stands behind which port. The command line and the Lambdas build from here, so that they run on the same ones. What runs on one
 // machine alone is in local-stores.ts: a Lambda has no use for it.
@@ -44,19 +43,6 @@ export function openAwsStores(
       queues.close()
     },
   }
-}
-
-export function openAwsArchive(bucket: string, environment: Environment): S3Archive {
-  return openS3Archive({ bucket, endpoint: s3Endpoint(environment) })
-}
-
-export function openAwsState(bucket: string, environment: Environment): S3State {
-  return openS3State({ bucket, endpoint: s3Endpoint(environment) })
-}
-
-/** Known to us too, for a loopback endpoint has no bucket names below it. */
-function s3Endpoint(environment: Environment): string | undefined {
-  return environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
 }
 
 export interface AccessOptions {

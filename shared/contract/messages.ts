@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { MAILBOX_ID_PATTERN, type MailboxId } from './ids.ts'
 
 // What the Lambdas are told: by the schedule, and by each other over SQS. Version 1.
@@ -42,6 +42,14 @@ export type ProbeRequest = Omit<z.infer<typeof probeRequestSchema>, 'mailboxes'>
 export function parseTick(input: unknown): Tick {
   const { scheduledAt } = tickSchema.parse(input ?? {})
   return { scheduledAt: scheduledAt === undefined ? undefined : new Date(scheduledAt) }
+}
+
+export function encodeDrainRequest(request: DrainRequest): string {
+  return JSON.stringify(request)
+}
+
+export function encodeProbeRequest(request: ProbeRequest): string {
+  return JSON.stringify(request)
 }
 
 /** Throws a ZodError for anything else: a defect of the sender, and the message goes to the dead-letter queue. */

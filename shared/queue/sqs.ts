@@ -4,6 +4,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type BatchResultErrorEntry,
+  ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
@@ -36,6 +37,8 @@ export interface SqsOptions {
 }
 
 export interface SqsQueues extends EventQueues {
+  /** A received message is seen again in so many seconds from now, and not when its queue would have it. Rejects with QUEUE_…. */
+  postpone(queue: string, receiptHandle: string, seconds: number): Promise<void>
   /** Ends the connections. What is on its way is not waited for. */
   close(): void
 }
@@ -256,6 +259,19 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
           await request(where, () => client.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle })))
         },
       }))
+    },
+
+    async postpone(queue, receiptHandle, seconds) {
+      const { client, url } = await resolve(queue)
+      await request(`queue ${queue}`, () =>
+        client.send(
+          new ChangeMessageVisibilityCommand({
+            QueueUrl: url,
+            ReceiptHandle: receiptHandle,
+            VisibilityTimeout: seconds,
+          }),
+        ),
+      )
     },
 
     async check(queue) {

@@ -1,0 +1,18 @@
+import { openS3Archive, type S3Archive } from '../shared/archive/s3.ts'
+import type { Environment } from '../shared/contract/environment.ts'
+import { openS3State, type S3State } from '../shared/state/s3.ts'
+
+// Apart from compose.ts, for who needs no mailbox.
+
+export function openAwsArchive(bucket: string, environment: Environment): S3Archive {
+  return openS3Archive({ bucket, endpoint: s3Endpoint(environment) })
+}
+
+export function openAwsState(bucket: string, environment: Environment): S3State {
+  return openS3State({ bucket, endpoint: s3Endpoint(environment) })
+}
+
+/** Known to us too, for a loopback endpoint has no bucket names below it. */
+function s3Endpoint(environment: Environment): string | undefined {
+  return environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
+}

@@ -1,0 +1,73 @@
+import { readdirSync, rmSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+
+// Bundles every function for Lambda: dist/<name>/index.mjs with all it needs, the AWS SDK included (the one of the runtime is older),
+// and beside it what is loaded when it is needed. `npm run bundle`, before the stacks are synthesized.
+
+const ROOT = join(import.meta.dirname, '..')
+const SUFFIX = '.lambda.ts'
+
+/** CommonJS packages call `require` for Node's own modules; an ES module has none. */
+const REQUIRE =
+  "import{createRequire as createRequire_}from'node:module';const require=createRequire_(import.meta.url);"
+
+/** A thread of its own, started from a file of its own. */
+const PARSER_WORKER = 'shared/parser/parse.worker.ts'
+
+export interface Bundle {
+  /** `drain-mailbox` for functions/drain-mailbox.lambda.ts. */
+  readonly name: string
+  readonly folder: string
+  /** Code without source maps. */
+  readonly octets: number
+  /** Every source and package file in it, relative to the repository. */
+  readonly inputs: readonly string[]
+}
+
+/** Bundles all functions into folders of `into`, which are made anew. Rejects with what esbuild finds wrong. */
+export async function bundleFunctions(into: string = join(ROOT, 'dist')): Promise<readonly Bundle[]> {
+  const sources = readdirSync(import.meta.dirname).filter((file) => file.endsWith(SUFFIX))
+  return Promise.all(sources.sort().map((source) => bundle(source, into)))
+}
+
+async function bundle(source: string, into: string): Promise<Bundle> {
+  const name = basename(source, SUFFIX)
+  const folder = join(into, name)
+  rmSync(folder, { recursive: true, force: true })
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: {
+      index: join('functions', source),
+      ...(name === 'drain-mailbox' ? { 'parse.worker': PARSER_WORKER } : {}),
+    },
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    chunkNames: '[hash]',
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    banner: { js: REQUIRE },
+    minify: true,
+    // Stack traces and `instanceof` in logs keep their names.
+    keepNames: true,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    metafile: true,
+    logLevel: 'silent',
+  })
+  const code = Object.entries(metafile.outputs).filter(([file]) => file.endsWith('.mjs'))
+  return {
+    name,
+    folder,
+    octets: code.reduce((total, [, { bytes }]) => total + bytes, 0),
+    inputs: [...new Set(code.flatMap(([, { inputs }]) => Object.keys(inputs)))].sort(),
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  for (const { folder, octets } of await bundleFunctions())
+    console.log(`${relative(ROOT, folder)}: ${Math.ceil(octets / 1024)} KiB`)

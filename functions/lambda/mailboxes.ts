@@ -1,0 +1,107 @@
+import type { Archive } from '../../shared/archive/archive.ts'
+import type { Applied } from '../../shared/contract/applied.ts'
+import type { Config, MailboxConfig } from '../../shared/contract/config.ts'
+import { secretReference } from '../../shared/contract/deployment.ts'
+import type { Environment, MailboxFunctionSettings } from '../../shared/contract/environment.ts'
+import type { MailboxId } from '../../shared/contract/ids.ts'
+import type { Credentials } from '../../shared/credentials/credentials.ts'
+import { openCredentials } from '../../shared/credentials/open.ts'
+import { IngestError } from '../../shared/errors.ts'
+import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
+import type { EventQueues } from '../../shared/queue/queue.ts'
+import { openSqsQueues, type SqsQueues } from '../../shared/queue/sqs.ts'
+import type { StateStore } from '../../shared/state/state.ts'
+import { openSuspensions, type Suspensions } from '../../shared/suspension.ts'
+import { openAwsArchive, openAwsState } from '../aws-buckets.ts'
+import { type AccessOptions, mailboxOpener } from '../compose.ts'
+import { Configuration } from './configuration.ts'
+import { beginVisit, type Visit } from './visit.ts'
+
+// What the functions that sign in to mailboxes share: opened once for an execution environment, which ends without a word, so nothing
+// is closed but what another configuration replaces.
+
+/** The mailboxes as they are configured now, and the stores around them. */
+export interface Mailboxes {
+  readonly archive: Archive
+  readonly state: StateStore
+  readonly queues: EventQueues
+  readonly routes: Config['routes']
+  /** Undefined for one that is not configured (any more). */
+  find(id: MailboxId): MailboxConfig | undefined
+  visit(mailbox: MailboxConfig): Visit
+}
+
+export interface MailboxSource {
+  /** By the configuration that is applied now; without one there are no mailboxes. Rejects with ARCHIVE_…, or a defect when it is damaged. */
+  current(): Promise<Mailboxes>
+}
+
+interface Opened {
+  readonly applied: Applied | undefined
+  readonly queues: SqsQueues
+  readonly mailboxes: Mailboxes
+}
+
+export function openMailboxes(settings: MailboxFunctionSettings, environment: Environment): MailboxSource {
+  const archive = openAwsArchive(settings.archiveBucket, environment)
+  const state = openAwsState(settings.stateBucket, environment)
+  const configuration = new Configuration(state)
+  const credentials = openCredentials({ environment: {}, folder: '/' })
+  let opened: Opened | undefined
+
+  function open(applied: Applied | undefined): Opened {
+    const bucket = applied?.config.archive.bucket
+    // Two archives have two ledgers, and every message would be archived and announced by both.
+    if (bucket !== undefined && bucket !== settings.archiveBucket)
+      throw new TypeError(
+        `the applied configuration archives into ${bucket}, and this function into ${settings.archiveBucket}`,
+      )
+    const queues = openSqsQueues({ queues: applied?.config.queues ?? {} })
+    const suspensions = openSuspensions({ state, queues, credentials })
+    const stores = { archive, state, queues }
+    return { applied, queues, mailboxes: mailboxesOf(applied, stores, credentials, suspensions) }
+  }
+
+  return {
+    async current() {
+      const applied = await configuration.current()
+      if (!opened || opened.applied !== applied) {
+        const before = opened
+        opened = open(applied)
+        before?.queues.close()
+      }
+      return opened.mailboxes
+    },
+  }
+}
+
+function mailboxesOf(
+  applied: Applied | undefined,
+  stores: Pick<Mailboxes, 'archive' | 'state' | 'queues'>,
+  credentials: Credentials,
+  suspensions: Suspensions,
+): Mailboxes {
+  const { config, authorities = {} } = applied ?? {}
+  const byId = new Map(config?.mailboxes.map((mailbox) => [mailbox.id, mailbox]))
+  return {
+    ...stores,
+    routes: config?.routes ?? [],
+    find: (id) => byId.get(id),
+    visit: (mailbox) => beginVisit(mailbox, opener(mailbox, { credentials, authorities }), suspensions),
+  }
+}
+
+/**
+ * Secrets are where AWS keeps them. `env:` and `file:` are of an operator's machine; here they would lead to the credentials of the role, and
+ * whoever may apply a configuration could have them sent to a mail server.
+ */
+function opener(mailbox: MailboxConfig, access: AccessOptions): () => Promise<MailboxSession> {
+  const { credential } = mailbox
+  if (secretReference(credential)) return mailboxOpener(mailbox, access)
+  return async () => {
+    throw new IngestError(
+      'CREDENTIAL_MISSING',
+      `credential ${credential}: it is on the machine of an operator; expected ssm:NAME or secretsmanager:ID`,
+    )
+  }
+}

@@ -1,0 +1,44 @@
+import type { MailboxConfig } from '../../shared/contract/config.ts'
+import { IngestError } from '../../shared/errors.ts'
+import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
+import { type Admission, type Suspensions, suspends } from '../../shared/suspension.ts'
+
+/**
+ * One visit to a mailbox, by a probe or a drain. Whether a log-in may be tried is asked at the door and not before, for a visitor who turns
+ * back earlier must not use up the one try that a suspended mailbox has.
+ */
+export interface Visit {
+  /** Opens the mailbox. While it is suspended: rejects with the error that it is suspended for, without a word to the server. */
+  readonly openMailbox: () => Promise<MailboxSession>
+  /** Tells how it ended. Does nothing when the server was not asked. Rejects with ARCHIVE_…. */
+  ended(error: IngestError | undefined): Promise<void>
+}
+
+export function beginVisit(
+  mailbox: MailboxConfig,
+  open: () => Promise<MailboxSession>,
+  suspensions: Suspensions,
+): Visit {
+  let admission: Admission | undefined
+  let entered = false
+  return {
+    async openMailbox() {
+      admission = await suspensions.admit(mailbox)
+      if (!admission.admitted) {
+        const { code, reason, since, attempts, nextTryAt } = admission.suspension
+        throw new IngestError(
+          code,
+          `suspended since ${since} after ${attempts} failed log-ins, the next one at ${nextTryAt}: ${reason}`,
+        )
+      }
+      const session = await open()
+      entered = true
+      return session
+    },
+    async ended(error) {
+      if (!admission?.admitted) return
+      if (error && suspends(error)) await suspensions.failed(mailbox, error)
+      else if (entered && admission.suspension) await suspensions.succeeded(mailbox)
+    },
+  }
+}
