@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import {
   type Config,
-  configJsonSchema,
   durationMs,
   parseConfig,
   portOf,
@@ -210,9 +208,4 @@ test('the port is that of protocol and TLS unless it is named', () => {
   ] as const
   for (const [protocol, tls, port] of cases) assert.equal(portOf({ protocol, tls }), port)
   assert.equal(portOf({ protocol: 'imap', tls: 'implicit', port: 1993 }), 1993)
-})
-
-test('the JSON Schema that editors read is up to date: npx node test/support/write-config-schema.ts', () => {
-  const held = readFileSync(new URL('../../docs/mailsluice.schema.json', import.meta.url), 'utf8')
-  assert.deepEqual(JSON.parse(held), configJsonSchema())
 })
