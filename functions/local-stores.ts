@@ -1,18 +1,31 @@
 import { join, resolve } from 'node:path'
 import { openFileArchive } from '../shared/archive/file.ts'
 import type { Config } from '../shared/contract/config.ts'
-import { openLocalQueues } from '../shared/queue/local.ts'
+import { type LocalQueues, openLocalQueues } from '../shared/queue/local.ts'
 import { openFileState } from '../shared/state/file.ts'
 import type { Stores } from './compose.ts'
 
-/** Everything on this machine, under one folder. */
-export async function openLocalStores(config: Pick<Config, 'queues'>, folder: string): Promise<Stores> {
+/** Everything on this machine, under one folder. The queues are served from their first use on: who only reads the archive needs none. */
+export function openLocalStores(config: Pick<Config, 'queues'>, folder: string): Stores {
   const root = resolve(folder)
-  const queues = await openLocalQueues({ folder: join(root, 'queues'), queues: config.queues })
+  let opened: Promise<LocalQueues> | undefined
+  const queues = (): Promise<LocalQueues> => {
+    opened ??= openLocalQueues({ folder: join(root, 'queues'), queues: config.queues })
+    return opened
+  }
   return {
     archive: openFileArchive(join(root, 'archive')),
     state: openFileState(join(root, 'state')),
-    queues,
-    close: () => queues.close(),
+    queues: {
+      send: async (queue, events) => (await queues()).send(queue, events),
+      receive: async (queue, options) => (await queues()).receive(queue, options),
+      check: async (queue) => (await queues()).check(queue),
+    },
+    async close() {
+      await opened?.then(
+        (served) => served.close(),
+        () => undefined,
+      )
+    },
   }
 }

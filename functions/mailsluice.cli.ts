@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import manifest from '../package.json' with { type: 'json' }
 import { ConfigurationError, IngestError } from '../shared/errors.ts'
 import { applyCommand } from './cli/apply.command.ts'
 import { getCommand, listCommand } from './cli/archive.command.ts'
@@ -12,6 +13,8 @@ import { type CommonOptions, Run } from './cli/run.ts'
 // The command line. Exit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.
 
 const LOCAL_FOLDER = '.mailsluice'
+const MAILBOXES = 'ids of mailboxes (default: all)'
+const EXIT_STATUS = 'Exit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.'
 
 /** Runs one command; resolves to the exit status. Rejects with defects alone. */
 export async function main(
@@ -46,32 +49,42 @@ function program(command: Wrap, { stdout, stderr }: Terminal): Command {
     .description(
       'Drains POP3 and IMAP mailboxes into a locked archive and announces every message on a queue.',
     )
+    .version(manifest.version)
     .option('--config <file>', 'configuration', 'mailsluice.yaml')
     .option('--json', 'one JSON object a line on stdout, and nothing else there')
     .option(
       '--local <dir>',
-      `archive as files and queues on this machine, under a folder: --local (${LOCAL_FOLDER}) or --local=DIR; without it the AWS SDK's own settings count`,
+      `archive as files and queues on this machine, under a folder (${LOCAL_FOLDER}); without it the AWS SDK's own settings count`,
+      folder,
     )
     .option('--debug', 'show the protocol conversations on stderr, credentials masked')
+    .configureHelp({
+      showGlobalOptions: true,
+      // A word after it is a command or mailbox.
+      optionTerm: ({ long, flags }) => (long === '--local' ? '--local[=DIR]' : flags),
+    })
     .showHelpAfterError('Try mailsluice --help.')
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
-    .addHelpText(
-      'after',
-      '\nExit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.',
-    )
+    .addHelpText('after', examples('check --local', 'drain --local', 'events receive --local --max 1 --full'))
+    .addHelpText('after', `\n${EXIT_STATUS}`)
 
   root
     .command('check')
     .description('connect to each mailbox and to the archive and queues; change nothing')
-    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .argument('[mailboxes...]', MAILBOXES)
+    .addHelpText('after', examples('check', 'check invoices --local --debug'))
     .action(command((run, _, ids) => checkCommand(run, ids)))
   root
     .command('drain')
-    .description('drain the named mailboxes once')
-    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .description('drain the named mailboxes once: archive, announce and record what is new')
+    .argument('[mailboxes...]', MAILBOXES)
     .option('--dry-run', 'fetch everything that is due, and store, announce and acknowledge nothing')
-    .option('--for <duration>', 'stop in good order after this time: 90s, 5m, 1h')
+    .option('--for <duration>', 'fetch no longer than this, and end in good order: 90s, 5m, 1h')
+    .addHelpText(
+      'after',
+      examples('drain', 'drain invoices orders --local', 'drain --for 5m --json >> drains.ndjson'),
+    )
     .action(command<DrainCommandOptions>((run, options, ids) => drainCommand(run, ids, options)))
 
   const events = root.command('events').description('read the queues as a consumer would')
@@ -84,43 +97,64 @@ function program(command: Wrap, { stdout, stderr }: Terminal): Command {
     .option('--keep', 'leave them in the queue, where others see them')
     .option('--follow', 'go on until stopped')
     .option('--full', 'the whole event, indented')
+    .addHelpText(
+      'after',
+      examples(
+        'events receive --keep --local',
+        'events receive --queue invoices --max 1 --full',
+        'events receive --follow --json | my-consumer',
+      ),
+    )
     .action(command<ReceiveOptions>((run, options) => receiveCommand(run, options)))
   events
     .command('serve')
     .description('serve the queues of --local until stopped, for consumers with an SDK of their own')
+    .addHelpText('after', examples('events serve --local', 'events serve --local=DIR --json'))
     .action(command((run) => serveCommand(run)))
 
   const archive = root.command('archive').description('look into the archive')
   archive
     .command('list')
     .description('list archived messages in the order in which they were archived')
-    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .argument('[mailboxes...]', MAILBOXES)
     .option('--limit <count>', 'at most this many', positive, 1000)
+    .addHelpText('after', examples('archive list --limit 20', 'archive list invoices --json'))
     .action(command<{ limit: number }>((run, options, ids) => listCommand(run, ids, options)))
   archive
     .command('get')
     .description('write the octets of one message to stdout')
     .argument('<id>', 'SHA-256 or its first 6 digits, <mailbox>/<sha256>, or a key')
     .option('--output <file>', 'to a file that is not there yet')
+    .addHelpText(
+      'after',
+      examples('archive get 93b964c092a1 | less', 'archive get 93b964c092a1 --output message.eml'),
+    )
     .action(command<{ output?: string }>((run, options, [id]) => getCommand(run, id as string, options)))
 
   const ledger = root.command('ledger').description('the record of what was done')
   ledger
     .command('show')
     .description('print every segment with its entries')
-    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .argument('[mailboxes...]', MAILBOXES)
+    .addHelpText('after', examples('ledger show invoices', 'ledger show --json'))
     .action(command((run, _, ids) => showCommand(run, ids)))
   ledger
     .command('verify')
     .description('check the chain of segments, and that every object they name is there')
-    .argument('[mailboxes...]', 'ids of mailboxes (default: all)')
+    .argument('[mailboxes...]', MAILBOXES)
+    .addHelpText('after', examples('ledger verify', 'ledger verify invoices --local'))
     .action(command((run, _, ids) => verifyCommand(run, ids)))
 
   root
     .command('apply')
     .description('store the configuration where the Lambdas read it')
+    .addHelpText('after', examples('apply', 'apply --config production.yaml'))
     .action(command((run) => applyCommand(run)))
   return root
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  npx mailsluice ${line}`).join('\n')}`
 }
 
 async function runOnce(
@@ -153,6 +187,11 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 /** `--local` may stand alone or carry its folder after `=`; a word after it is a command or mailbox. */
 function withLocalFolder(arguments_: readonly string[]): string[] {
   return arguments_.map((argument) => (argument === '--local' ? `--local=${LOCAL_FOLDER}` : argument))
+}
+
+function folder(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Expected a folder, or --local alone.')
+  return text
 }
 
 function positive(text: string): number {

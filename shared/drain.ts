@@ -19,6 +19,7 @@ import {
   type DrainCounts,
   type DrainProgress,
   type DrainReport,
+  type MessageFailure,
   noCounts,
   type Stop,
 } from './drain/report.ts'
@@ -84,6 +85,7 @@ class Drain {
   readonly #room = new Room(DRAIN.messagesInFlight, DRAIN.octetsInFlight)
   readonly #counts: DrainCounts = noCounts()
   readonly #warnings: string[] = []
+  readonly #failures: MessageFailure[] = []
   readonly #seen: Record<string, SeenFolders[string]> = {}
   /** By folder: messages without lasting id that this drain archived, or knew by their octets. */
   readonly #recognised = new Map<string, Set<ServerId>>()
@@ -131,6 +133,7 @@ class Drain {
       stopped: this.#stopped,
       error: this.#error,
       warnings: this.#warnings,
+      failures: this.#failures,
     }
   }
 
@@ -269,16 +272,20 @@ class Drain {
     octets: number | undefined,
     { writer, context }: Work,
   ): Promise<void> {
-    if (this.#options.dryRun) return
+    const { dryRun } = this.#options
     const place = { folder, epoch, id }
     if (error.code === 'MESSAGE_GONE') {
-      writer.add({ type: 'gone', ...place })
+      if (!dryRun) writer.add({ type: 'gone', ...place })
       return
     }
     const attempts = (context.ledger.fold.folder(folder, epoch).failed.get(id)?.attempts ?? 0) + 1
     const trace = { code: error.code, reason: error.message, attempts }
     const tooLarge = error.code === 'MESSAGE_TOO_LARGE'
-    if (!tooLarge && attempts < DRAIN.fetchAttempts) {
+    const quarantined = tooLarge || attempts >= DRAIN.fetchAttempts
+    if (this.#failures.length < DRAIN.failuresReported)
+      this.#failures.push({ folder, id, ...trace, quarantined })
+    if (dryRun) return
+    if (!quarantined) {
       writer.add({ type: 'failed', ...place, ...trace })
       return
     }

@@ -191,13 +191,21 @@ for (const protocol of ['imap', 'pop3'] as const)
           for await (const each of fetched) yield each.id === bad ? unfetchable(bad) : each
         })
 
-      const counts = []
+      const { failures: foretold } = await world.drain({ dryRun: true }, { openMailbox })
+      const reports = []
       for (let run = 0; run < DRAIN.fetchAttempts + 1; run++)
-        counts.push((await world.drain({}, { openMailbox })).counts)
+        reports.push(await world.drain({}, { openMailbox }))
 
-      assert.equal(counts[0]?.announced, 1)
+      assert.equal(reports[0]?.counts.announced, 1)
+      assert.deepEqual(foretold, reports[0]?.failures)
       assert.deepEqual(
-        counts.map(({ failed, quarantined }) => [failed, quarantined]),
+        reports.flatMap(({ failures }) =>
+          failures.map(({ id, code, attempts, quarantined }) => [id, code, attempts, quarantined]),
+        ),
+        [1, 2, 3, 4, 5].map((attempt) => [bad, 'MESSAGE_UNFETCHABLE', attempt, attempt === 5]),
+      )
+      assert.deepEqual(
+        reports.map(({ counts: { failed, quarantined } }) => [failed, quarantined]),
         [
           [1, 0],
           [1, 0],

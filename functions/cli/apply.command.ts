@@ -1,12 +1,12 @@
 import { encodeApplied } from '../../shared/contract/applied.ts'
 import { MAILBOXES_KEY } from '../../shared/contract/object-key.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
+import { countOf } from './output.ts'
 import type { Run } from './run.ts'
 
 /** Stores the configuration where the Lambdas read it, unless somebody else has stored another one meanwhile. */
 export async function applyCommand(run: Run): Promise<void> {
-  const { output, settings, options } = run
-  const { stores } = await run.open()
+  const { output, settings, stores, options } = run
   if (!stores.state)
     throw new ConfigurationError(options.config, [
       'state.bucket: missing; expected the bucket that the Lambdas read',
@@ -23,6 +23,6 @@ export async function applyCommand(run: Run): Promise<void> {
     return
   }
   output.result({ mailboxes: config.mailboxes.length, changed }, () =>
-    changed ? `Applied: ${config.mailboxes.length} mailboxes.` : 'Nothing changed.',
+    changed ? `Applied: ${countOf(config.mailboxes.length, 'mailbox', 'mailboxes')}.` : 'Nothing changed.',
   )
 }

@@ -1,7 +1,11 @@
 import { createWriteStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { ObjectFacts } from '../../shared/archive/archive.ts'
+import { errnoOf } from '../../shared/archive/file-errors.ts'
 import { parseRawKey } from '../../shared/contract/object-key.ts'
-import { ConfigurationError } from '../../shared/errors.ts'
+import { ConfigurationError, IngestError } from '../../shared/errors.ts'
 import { readSegments } from '../../shared/ledger/ledger.ts'
 import type { MessageEntry } from '../../shared/ledger/segment.ts'
 import { findMessages } from '../../shared/operations/find-message.ts'
@@ -15,9 +19,8 @@ export async function listCommand(
   ids: readonly string[],
   options: { readonly limit: number },
 ): Promise<void> {
-  const { output, settings } = run
+  const { output, settings, stores, signal } = run
   const mailboxes = chosenMailboxes(settings.config, ids)
-  const { stores, signal } = await run.open()
   let left = options.limit
   const rows: string[][] = []
   for (const { id } of mailboxes)
@@ -51,8 +54,7 @@ function rowOf(mailbox: string, archivedAt: string, entry: MessageEntry): string
 
 /** The octets of one message, to stdout or a file. The archive checks them against their SHA-256 on the way. */
 export async function getCommand(run: Run, id: string, options: { readonly output?: string }): Promise<void> {
-  const { output, settings } = run
-  const { stores } = await run.open()
+  const { output, settings, stores } = run
   const mailboxes = settings.config.mailboxes.map((mailbox) => mailbox.id)
   const found = await findMessages(id, mailboxes, stores.archive)
   if (!found)
@@ -77,13 +79,26 @@ export async function getCommand(run: Run, id: string, options: { readonly outpu
   }
   const { body } = await stores.archive.get(facts.key)
   if (options.output !== undefined) {
-    await pipeline(body, createWriteStream(options.output, { flags: 'wx' }))
-    output.result(
-      { ...facts, file: options.output },
-      () => `${options.output}: ${octetsText(facts.octets)}, SHA-256 ${facts.sha256}`,
-    )
+    await save(run, facts, body, options.output)
   } else if (output.json) {
     body.destroy()
     output.result({ ...facts, uri: stores.archive.uri(facts.key) }, () => '')
   } else await pipeline(body, output.stdout, { end: false })
+}
+
+/** To a file that is not there yet; what was written of one that failed is removed. */
+async function save({ output }: Run, facts: ObjectFacts, body: Readable, file: string): Promise<void> {
+  let made = false
+  const target = createWriteStream(file, { flags: 'wx' }).once('open', () => {
+    made = true
+  })
+  try {
+    await pipeline(body, target)
+  } catch (error) {
+    if (made) await rm(file, { force: true })
+    if (error instanceof IngestError || errnoOf(error) === undefined) throw error
+    output.problem(`--output ${file}`, error)
+    return
+  }
+  output.result({ ...facts, file }, () => `${file}: ${octetsText(facts.octets)}, SHA-256 ${facts.sha256}`)
 }

@@ -1,15 +1,14 @@
 import type { ArchiveFacts } from '../../shared/archive/archive.ts'
-import { portOf } from '../../shared/contract/config.ts'
+import { portOf, settingsWithoutEffect } from '../../shared/contract/config.ts'
 import { type CheckedMailbox, checkArchive, checkMailbox, checkQueue } from '../../shared/operations/check.ts'
-import { countText } from './output.ts'
+import { countOf, countText } from './output.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
 
 /** Connects to everything and changes nothing. Looks at all of it, also after a problem. */
 export async function checkCommand(run: Run, ids: readonly string[]): Promise<void> {
-  const { output, settings } = run
+  const { output, settings, stores } = run
   const mailboxes = chosenMailboxes(settings.config, ids)
-  const { stores } = await run.open()
 
   const archive = await checkArchive(stores.archive)
   if (archive.facts) {
@@ -31,11 +30,7 @@ export async function checkCommand(run: Run, ids: readonly string[]): Promise<vo
     if (error) output.problem(`queue ${name}`, error)
   }
 
-  for (const { extract, queue } of settings.config.routes)
-    if (extract)
-      output.note(
-        `mailsluice: route to ${queue}: extract is accepted and not acted upon yet; the event lists every attachment`,
-      )
+  for (const line of settingsWithoutEffect(settings.config)) output.note(`mailsluice: ${line}`)
 
   for (const checked of await Promise.all(
     mailboxes.map((mailbox) => checkMailbox(mailbox, run.opener(mailbox))),
@@ -77,7 +72,7 @@ function mailboxText({ mailbox, server, folders, error }: CheckedMailbox): strin
   ]
   for (const { folder, messages, uidNext, epoch } of folders)
     lines.push(
-      `  ${folder}: ${countText(messages)} messages${uidNext === undefined ? '' : `, UIDVALIDITY ${epoch}, UIDNEXT ${uidNext}`}`,
+      `  ${folder}: ${countOf(messages, 'message')}${uidNext === undefined ? '' : `, UIDVALIDITY ${epoch}, UIDNEXT ${uidNext}`}`,
     )
   if (folders.length === 0) lines.push('  no folder matches')
   lines.push(`  ${server.capabilities.join(' ')}`)

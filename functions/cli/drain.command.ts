@@ -1,8 +1,14 @@
-import { durationMs, type MailboxConfig, portOf } from '../../shared/contract/config.ts'
+import {
+  durationMs,
+  type MailboxConfig,
+  portOf,
+  settingsWithoutEffect,
+} from '../../shared/contract/config.ts'
 import { deadlineIn, never } from '../../shared/deadline.ts'
-import type { DrainCounts, DrainReport } from '../../shared/drain/report.ts'
+import type { DrainCounts, DrainReport, MessageFailure } from '../../shared/drain/report.ts'
 import { drain } from '../../shared/drain.ts'
-import { ConfigurationError } from '../../shared/errors.ts'
+import { ConfigurationError, IngestError } from '../../shared/errors.ts'
+import { DRAIN } from '../../shared/limits.ts'
 import { openSpool } from '../../shared/octets.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import { drainProgress } from './drain-progress.ts'
@@ -12,6 +18,9 @@ import { chosenMailboxes } from './settings.ts'
 
 /** Mailboxes drained at the same time: each waits for its server most of the time, and memory is bounded for each. */
 const AT_ONCE = 4
+
+/** Messages that failed and are named one by one. */
+const FAILURES_TOLD = 10
 
 export interface DrainCommandOptions {
   readonly dryRun?: boolean
@@ -24,11 +33,11 @@ export async function drainCommand(
   ids: readonly string[],
   options: DrainCommandOptions,
 ): Promise<void> {
-  const { output, settings } = run
+  const { output, settings, stores, signal } = run
   const mailboxes = chosenMailboxes(settings.config, ids)
-  const deadline = options.for === undefined ? never : deadlineIn(duration(options.for))
-  const { stores, signal } = await run.open()
-  const progress = drainProgress(output)
+  const deadline = options.for === undefined ? never : deadlineIn(duration(options.for) + DRAIN.closingMs)
+  for (const line of settingsWithoutEffect(settings.config)) output.note(`mailsluice: ${line}`)
+  const progress = drainProgress(output, mailboxes.length)
   const parser = openWorkerParser()
   const next = mailboxes.values()
   const lane = async (): Promise<void> => {
@@ -39,7 +48,13 @@ export async function drainCommand(
         const ports = { ...stores, parser, spool, openMailbox: run.opener(mailbox) }
         const { routes } = settings.config
         const dryRun = options.dryRun ?? false
-        const report = await drain({ mailbox, routes }, ports, { deadline, signal, progress, dryRun })
+        const report = await drain({ mailbox, routes }, ports, {
+          deadline,
+          signal,
+          progress: progress.update,
+          dryRun,
+        })
+        progress.finished(mailbox.id)
         tell(run, mailbox, report, dryRun)
       } finally {
         await spool.close()
@@ -48,8 +63,9 @@ export async function drainCommand(
   }
   try {
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, mailboxes.length) }, lane))
+    for (const { id } of next) output.note(`mailsluice: ${id}: not begun`)
   } finally {
-    output.clearProgress()
+    progress.end()
     await parser.close()
   }
 }
@@ -69,7 +85,28 @@ function tell({ output }: Run, mailbox: MailboxConfig, report: DrainReport, dryR
     () => reportText(mailbox, report, dryRun),
   )
   for (const warning of report.warnings) output.note(`mailsluice: ${mailbox.id}: ${warning}`)
+  for (const failure of report.failures.slice(0, FAILURES_TOLD)) {
+    // What ended the session is said below.
+    if (failure.reason !== error?.message) output.problem(...failureText(mailbox.id, failure))
+  }
+  const more = counts.failed + counts.quarantined - FAILURES_TOLD
+  if (more > 0)
+    output.problem(mailbox.id, new Error(`${countText(more)} more messages failed: mailsluice ledger show`))
+  if (counts.pending > 0 && !error)
+    output.problem(
+      mailbox.id,
+      new IngestError(
+        'QUEUE_UNAVAILABLE',
+        `the queue did not take ${countText(counts.pending)} announcements`,
+      ),
+    )
   if (error) output.problem(`${mailbox.id} (${mailbox.host}:${portOf(mailbox)})`, error)
+}
+
+function failureText(mailbox: string, failure: MessageFailure): [where: string, IngestError] {
+  const { folder, id, code, reason, attempts, quarantined } = failure
+  const fate = quarantined ? 'quarantined' : `attempt ${attempts}`
+  return [`${mailbox}: ${folder} ${id} (${fate})`, new IngestError(code, reason)]
 }
 
 const WORDS: readonly (readonly [keyof DrainCounts, string])[] = [
@@ -96,10 +133,16 @@ export function reportText({ id }: MailboxConfig, report: DrainReport, dryRun: b
     ([name, words]) => `${countText(counts[name])} ${words}`,
   )
   const fetched = octets > 0 ? `, ${octetsText(octets)} in ${durationText(elapsedMs)}` : ''
-  const nothing = report.error ? 'stopped' : dryRun ? 'fetched, and nothing stored' : 'nothing new'
+  const nothing = nothingText(report, dryRun)
   const stop = stopped ? `; ${STOPS[stopped]}` : ''
   const left = remaining > 0 ? `; ${countText(remaining)} remain for the next drain` : ''
   return `${id}: ${parts.join(', ') || nothing} (${countText(listed)} on the server${fetched})${stop}${left}`
+}
+
+function nothingText({ error, stopped }: DrainReport, dryRun: boolean): string {
+  if (error) return 'stopped'
+  if (dryRun) return 'fetched, and nothing stored'
+  return stopped ? 'nothing fetched' : 'nothing new'
 }
 
 function duration(text: string): number {

@@ -3,7 +3,7 @@ import type { Event } from '../../shared/contract/event.ts'
 import { MESSAGE_ARCHIVED } from '../../shared/contract/event.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 import type { EventQueues } from '../../shared/queue/queue.ts'
-import { octetsText, printable } from './output.ts'
+import { countOf, octetsText, printable } from './output.ts'
 import type { Run } from './run.ts'
 
 /** As long as a consumer may take before the event comes again. */
@@ -26,12 +26,11 @@ export interface ReceiveOptions {
 
 /** Receives as a consumer does: what is printed is removed from the queue, unless it is to be kept. */
 export async function receiveCommand(run: Run, options: ReceiveOptions): Promise<void> {
-  const { output, settings } = run
-  if (!(options.queue in settings.config.queues))
+  const { output, settings, stores, signal } = run
+  if (!Object.hasOwn(settings.config.queues, options.queue))
     throw new ConfigurationError('--queue', [
       `${options.queue} is not configured; there are ${Object.keys(settings.config.queues).join(', ')}`,
     ])
-  const { stores, signal } = await run.open()
   let received = 0
   const shown = new Set<string>()
   while (!signal.aborted && (options.follow || received < options.max)) {
@@ -39,7 +38,7 @@ export async function receiveCommand(run: Run, options: ReceiveOptions): Promise
     const events = await receiveSome(stores.queues, options, most)
     if (events.length === 0 && !options.follow) break
     let unseen = 0
-    for (const { body, receiveCount, remove } of events) {
+    for (const { body, receiveCount } of events) {
       const event = JSON.parse(body) as Event
       if (options.keep && shown.has(event.id)) continue
       unseen++
@@ -48,8 +47,10 @@ export async function receiveCommand(run: Run, options: ReceiveOptions): Promise
       output.result(event, () =>
         options.full ? JSON.stringify(event, undefined, 2) : eventText(event, receiveCount),
       )
-      if (!options.keep) await remove()
     }
+    // Not before it is written: a reader that has seen enough (head) must not cost the others their events.
+    await output.flushed()
+    if (!options.keep) await Promise.all(events.map(({ remove }) => remove()))
     // What is kept stays visible and is received again.
     if (unseen === 0 && !options.follow) break
   }
@@ -58,13 +59,12 @@ export async function receiveCommand(run: Run, options: ReceiveOptions): Promise
 
 /** Serves the queues of --local until it is stopped, for consumers with an SDK of their own. */
 export async function serveCommand(run: Run): Promise<void> {
-  const { output, options, settings } = run
+  const { output, options, settings, stores, signal } = run
   if (options.local === undefined)
     throw new ConfigurationError('events serve', ['serves the queues of one machine; expected --local[=DIR]'])
-  const { stores, signal } = await run.open()
   const queues: Record<string, string> = {}
   for (const name of Object.keys(settings.config.queues)) queues[name] = (await stores.queues.check(name)).url
-  const { endpoint } = stores as unknown as { endpoint: string }
+  const endpoint = new URL(queues.default as string).origin
   output.result({ endpoint, queues }, () =>
     [
       `Serving ${Object.entries(queues)
@@ -95,7 +95,7 @@ function eventText(event: Event, receiveCount: number): string {
   return [
     `${event.id}${again}`,
     `  from ${printable(from) || '(nobody)'}: ${printable(message.subject ?? '(no subject)')}`,
-    `  ${octetsText(raw.octets)}, ${event.data.class}, ${attachments.length} attachments, ${event.data.parse.status}; ${raw.uri}`,
+    `  ${octetsText(raw.octets)}, ${event.data.class}, ${countOf(attachments.length, 'attachment')}, ${event.data.parse.status}; ${raw.uri}`,
     ...(text.preview ? [`  ${printable(text.preview).slice(0, 100)}`] : []),
   ].join('\n')
 }

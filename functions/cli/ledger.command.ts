@@ -2,15 +2,14 @@ import { countIds } from '../../shared/ledger/id-days.ts'
 import { readSegments } from '../../shared/ledger/ledger.ts'
 import type { Entry, SegmentHeader } from '../../shared/ledger/segment.ts'
 import { verifyLedger } from '../../shared/ledger/verify.ts'
-import { countText, octetsText, printable } from './output.ts'
+import { countOf, countText, octetsText, printable } from './output.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
 
 /** Every segment with its entries. With --json the lines as they are stored, each with mailbox and seq. */
 export async function showCommand(run: Run, ids: readonly string[]): Promise<void> {
-  const { output, settings } = run
+  const { output, settings, stores, signal } = run
   const mailboxes = chosenMailboxes(settings.config, ids)
-  const { stores, signal } = await run.open()
   for (const { id } of mailboxes)
     for await (const { header, entries, sha256 } of readSegments(id, stores.archive)) {
       if (signal.aborted) return
@@ -22,22 +21,22 @@ export async function showCommand(run: Run, ids: readonly string[]): Promise<voi
 
 /** The chain, and that every object it names is there as recorded. */
 export async function verifyCommand(run: Run, ids: readonly string[]): Promise<void> {
-  const { output, settings } = run
+  const { output, settings, stores } = run
   const mailboxes = chosenMailboxes(settings.config, ids)
-  const { stores } = await run.open()
   for (const { id } of mailboxes) {
     const result = await verifyLedger(id, stores.archive, (segments) => {
-      if (segments % 100 === 0) output.progress(`${id}: ${countText(segments)} segments`)
+      if (segments % 100 === 0) output.progress([`${id}: ${countOf(segments, 'segment')}`])
     })
     output.result({ ...result, ok: result.problems.length === 0 }, () => {
       const { segments, messages, octets, head, pending, unrecorded, problems } = result
-      const verdict = problems.length === 0 ? 'verified' : `${problems.length} PROBLEMS`
+      if (segments === 0 && unrecorded.length + problems.length === 0) return `${id}: nothing is recorded yet`
+      const verdict = problems.length === 0 ? 'verified' : countOf(problems.length, 'problem').toUpperCase()
       const more = [
         pending > 0 ? `${countText(pending)} not announced yet` : '',
-        unrecorded.length > 0 ? `${countText(unrecorded.length)} objects not recorded yet` : '',
+        unrecorded.length > 0 ? `${countOf(unrecorded.length, 'object')} not recorded yet` : '',
       ].filter((text) => text !== '')
       const details = more.length > 0 ? `; ${more.join('; ')}` : ''
-      return `${id}: ${verdict}: ${countText(segments)} segments, ${countText(messages)} messages, ${octetsText(octets)}${head ? `, head ${head}` : ''}${details}`
+      return `${id}: ${verdict}: ${countOf(segments, 'segment')}, ${countOf(messages, 'message')}, ${octetsText(octets)}${head ? `, head ${head}` : ''}${details}`
     })
     for (const { kind, key, reason } of result.problems)
       output.problem(`${id}: ${kind}: ${key}`, new Error(reason))
@@ -49,7 +48,7 @@ function headerText(
   sha256: string,
 ): string {
   const from = server ? ` from ${server.protocol} ${server.host}:${server.port} (${server.tls})` : ''
-  return `${mailbox} segment ${seq}, ${closedAt}, ${entries} entries${from}, drain ${drain}\n  SHA-256 ${sha256}`
+  return `${mailbox} segment ${seq}, ${closedAt}, ${countOf(entries, 'entry', 'entries')}${from}, drain ${drain}\n  SHA-256 ${sha256}`
 }
 
 function entryText(entry: Entry): string {
@@ -58,12 +57,12 @@ function entryText(entry: Entry): string {
       return `${entry.outcome} ${entry.folder} ${entry.id}: ${entry.sha256.slice(0, 12)} ${octetsText(entry.octets)}${entry.subject ? `, ${entry.subject}` : ''}${entry.refused ? ` (${entry.refused})` : ''}`
     case 'failed':
     case 'quarantined':
-      return `${entry.type} ${entry.folder} ${entry.id}: ${entry.code} after ${entry.attempts} attempts: ${entry.reason}`
+      return `${entry.type} ${entry.folder} ${entry.id}: ${entry.code} after ${countOf(entry.attempts, 'attempt')}: ${entry.reason}`
     case 'gone':
       return `gone ${entry.folder} ${entry.id}`
     case 'vanished':
     case 'filtered':
-      return `${entry.type} ${entry.folder}: ${countText(countIds(entry.ids))} messages`
+      return `${entry.type} ${entry.folder}: ${countOf(countIds(entry.ids), 'message')}`
     case 'reset':
       return `reset ${entry.folder}: UIDVALIDITY ${entry.from} became ${entry.to}`
     case 'announced':
@@ -72,7 +71,7 @@ function entryText(entry: Entry): string {
     case 'acknowledged': {
       const { kind } = entry.action as { kind?: string }
       const what = entry.type === 'acknowledge' ? `to ${kind}` : entry.effect
-      return `${entry.type} ${entry.folder}: ${countText(countIds(entry.ids))} messages ${what}`
+      return `${entry.type} ${entry.folder}: ${countOf(countIds(entry.ids), 'message')} ${what}`
     }
   }
 }

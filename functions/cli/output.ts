@@ -15,7 +15,8 @@ export class Output {
   readonly json: boolean
   readonly #terminal: Terminal
   #failed = false
-  #progress: string | undefined
+  /** Lines of progress that are on the screen. */
+  #progress = 0
 
   constructor(terminal: Terminal, json: boolean) {
     this.#terminal = terminal
@@ -38,9 +39,11 @@ export class Output {
     if (line !== '') this.#terminal.stdout.write(`${line}\n`)
   }
 
-  /** Octets as they are. */
-  raw(chunk: Buffer): boolean {
-    return this.#terminal.stdout.write(chunk)
+  /** Resolves when everything said on stdout by now is written. */
+  flushed(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#terminal.stdout.write('', (error) => (error ? reject(error) : resolve()))
+    })
   }
 
   get stdout(): NodeJS.WritableStream {
@@ -60,18 +63,20 @@ export class Output {
     this.#terminal.stderr.write(`mailsluice: ${describe(where, error)}\n`)
   }
 
-  /** One line that is written over by the next; on a terminal alone. */
-  progress(text: string): void {
+  /** Lines that are written over by the next ones, or by whatever else is said; on a terminal alone. */
+  progress(lines: readonly string[]): void {
     if (!this.live) return
+    this.clearProgress()
     const width = this.#terminal.stderr.columns ?? 80
-    this.#progress = text
-    this.#terminal.stderr.write(`\r\x1b[K${printable(text).slice(0, width - 1)}`)
+    this.#progress = lines.length
+    this.#terminal.stderr.write(lines.map((line) => printable(line).slice(0, width - 1)).join('\n'))
   }
 
   clearProgress(): void {
-    if (this.#progress === undefined) return
-    this.#progress = undefined
-    this.#terminal.stderr.write('\r\x1b[K')
+    if (this.#progress === 0) return
+    const up = this.#progress > 1 ? `\x1b[${this.#progress - 1}A` : ''
+    this.#progress = 0
+    this.#terminal.stderr.write(`\r${up}\x1b[J`)
   }
 }
 
@@ -89,7 +94,7 @@ export function printable(text: string): string {
 }
 
 export function octetsText(octets: number): string {
-  if (octets < 1000) return `${octets} B`
+  if (octets < 1000) return `${Math.round(octets)} B`
   const units = ['kB', 'MB', 'GB', 'TB']
   let value = octets / 1000
   let unit = 0
@@ -102,6 +107,11 @@ export function octetsText(octets: number): string {
 
 export function countText(count: number): string {
   return count.toLocaleString('en-US')
+}
+
+/** `1 segment`, `2 segments`. */
+export function countOf(count: number, one: string, many: string = `${one}s`): string {
+  return `${countText(count)} ${count === 1 ? one : many}`
 }
 
 export function durationText(milliseconds: number): string {

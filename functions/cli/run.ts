@@ -1,4 +1,5 @@
 import type { MailboxConfig } from '../../shared/contract/config.ts'
+import type { Credentials } from '../../shared/credentials/credentials.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import { mailboxOpener, openAwsStores, type Stores } from '../compose.ts'
@@ -22,7 +23,9 @@ export class Run {
   readonly options: CommonOptions
   readonly #terminal: Terminal
   readonly #ended: AbortController = new AbortController()
-  #stores: Promise<Stores> | undefined
+  #stores: Stores | undefined
+  /** One for all mailboxes: what they share is asked for once. */
+  #credentials: Credentials | undefined
 
   constructor(options: CommonOptions, terminal: Terminal) {
     this.options = options
@@ -31,15 +34,21 @@ export class Run {
     this.settings = readSettings(options.config, { local: options.local !== undefined })
   }
 
-  /** Opens the stores on first use. `signal`: the operator wants an orderly end. */
-  async open(): Promise<{ readonly stores: Stores; readonly signal: AbortSignal }> {
+  /** Opened on first use. */
+  get stores(): Stores {
     this.#stores ??= this.#openStores()
-    return { stores: await this.#stores, signal: this.#ended.signal }
+    return this.#stores
+  }
+
+  /** Aborted when the operator wants an orderly end. */
+  get signal(): AbortSignal {
+    return this.#ended.signal
   }
 
   opener(mailbox: MailboxConfig): () => Promise<MailboxSession> {
     const { folder, authorities } = this.settings
-    const credentials = openCredentials({ environment: this.#terminal.environment, folder })
+    this.#credentials ??= openCredentials({ environment: this.#terminal.environment, folder })
+    const credentials = this.#credentials
     const transcript = this.options.debug
       ? (line: string) => this.output.note(`${mailbox.id} ${printable(line)}`)
       : undefined
@@ -52,11 +61,10 @@ export class Run {
   }
 
   async close(): Promise<void> {
-    const stores = await this.#stores?.catch(() => undefined)
-    await stores?.close()
+    await this.#stores?.close()
   }
 
-  async #openStores(): Promise<Stores> {
+  #openStores(): Stores {
     const { config } = this.settings
     const { local } = this.options
     if (local !== undefined) return openLocalStores(config, local)

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Config, type MailboxConfig, parseConfig } from '../../shared/contract/config.ts'
@@ -48,16 +49,27 @@ export function chosenMailboxes(config: Config, ids: readonly string[]): readonl
 function readAuthorities(config: Config, folder: string, problems: string[]): Record<string, string> {
   const authorities: Record<string, string> = {}
   for (const [index, { ca }] of config.mailboxes.entries()) {
-    if (ca === undefined || ca in authorities) continue
+    if (ca === undefined || Object.hasOwn(authorities, ca)) continue
     try {
       authorities[ca] = readFileSync(resolve(folder, ca), 'utf8')
-      if (!authorities[ca].includes('-----BEGIN CERTIFICATE-----'))
+      if (!holdsCertificates(authorities[ca]))
         problems.push(`mailboxes[${index}].ca: ${ca} holds no certificate; expected PEM`)
     } catch (error) {
       problems.push(`mailboxes[${index}].ca: cannot be read: ${reason(error)}`)
     }
   }
   return authorities
+}
+
+/** TLS would fail on it only when the first mailbox is opened. */
+function holdsCertificates(pem: string): boolean {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+  try {
+    for (const certificate of certificates) new X509Certificate(certificate)
+  } catch {
+    return false
+  }
+  return certificates.length > 0
 }
 
 function reason(error: unknown): string {

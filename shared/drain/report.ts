@@ -1,8 +1,8 @@
 import type { DrainId, MailboxId } from '../contract/ids.ts'
-import type { IngestError } from '../errors.ts'
+import type { ErrorCode, IngestError } from '../errors.ts'
 import { countIds } from '../ledger/id-days.ts'
 import type { Entry } from '../ledger/segment.ts'
-import type { ServerFacts } from '../mailbox/mailbox.ts'
+import type { ServerFacts, ServerId } from '../mailbox/mailbox.ts'
 
 /** What one drain did. Counts are of what is recorded in the ledger: what a lost race undid is not in them. */
 export interface DrainReport {
@@ -23,6 +23,18 @@ export interface DrainReport {
   /** Why it failed; everything recorded before it counts. */
   readonly error: IngestError | undefined
   readonly warnings: readonly string[]
+  /** Messages that could not be fetched, the first of them (DRAIN.failuresReported); all are counted and in the ledger. */
+  readonly failures: readonly MessageFailure[]
+}
+
+/** A message that was given up, for now or until somebody acts. */
+export interface MessageFailure {
+  readonly folder: string
+  readonly id: ServerId
+  readonly code: ErrorCode
+  readonly reason: string
+  readonly attempts: number
+  readonly quarantined: boolean
 }
 
 /** `deadline`: the time was up. `daily-budget`: limits.octetsPerDay. `asked`: the caller's signal. */

@@ -19,12 +19,19 @@ export function lockFolder(folder: string): { release(): void } | undefined {
   return { release: () => database.close() }
 }
 
-/** SQLITE_BUSY (5) and its extended codes. */
+/** SQLITE_BUSY (5). */
 function isBusy(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'errcode' in error &&
-    typeof error.errcode === 'number' &&
-    (error.errcode & 0xff) === 5
-  )
+  return resultOf(error) === 5
+}
+
+/** SQLITE_CORRUPT (11), SQLITE_NOTADB (26). */
+export function isDamaged(error: unknown): boolean {
+  return [11, 26].includes(resultOf(error) ?? 0)
+}
+
+/** SQLite's result code without what extends it. */
+function resultOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
+    return undefined
+  return error.errcode & 0xff
 }

@@ -6,7 +6,7 @@ import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { parseSqsAddress } from '../contract/queue-address.ts'
 import { IngestError } from '../errors.ts'
 import { QUEUE } from '../limits.ts'
-import { lockFolder } from './folder-lock.ts'
+import { isDamaged, lockFolder } from './folder-lock.ts'
 import { startLocalServer } from './local-server.ts'
 import type { EventQueues } from './queue.ts'
 import { openSqsQueues } from './sqs.ts'
@@ -85,7 +85,7 @@ async function serveOrJoin(folder: string): Promise<Served> {
   const file = join(folder, 'endpoint.json')
   const until = performance.now() + QUEUE.localStartMs
   while (performance.now() < until) {
-    const lock = lockFolder(folder)
+    const lock = take(folder)
     if (lock) {
       try {
         const server = await startLocalServer(folder, portOf(readEndpoint(file)))
@@ -99,9 +99,7 @@ async function serveOrJoin(folder: string): Promise<Served> {
         }
       } catch (cause) {
         lock.release()
-        throw new IngestError('QUEUE_UNAVAILABLE', `cannot serve the queues in ${folder}: ${reason(cause)}`, {
-          cause,
-        })
+        throw unusable(folder, cause)
       }
     }
     const endpoint = readEndpoint(file)
@@ -111,6 +109,26 @@ async function serveOrJoin(folder: string): Promise<Served> {
   throw new IngestError(
     'QUEUE_UNAVAILABLE',
     `another process holds the queues in ${folder} and does not answer`,
+  )
+}
+
+function take(folder: string): ReturnType<typeof lockFolder> {
+  try {
+    return lockFolder(folder)
+  } catch (cause) {
+    throw unusable(folder, cause)
+  }
+}
+
+/** Nothing can be served from there: no folder can be, it may not be written, or its database is damaged. */
+function unusable(folder: string, cause: unknown): IngestError {
+  const damaged = isDamaged(cause)
+    ? '; the database of the queues is damaged: move the folder away and events that nobody received are lost, yet every message is archived'
+    : ''
+  return new IngestError(
+    'QUEUE_UNAVAILABLE',
+    `cannot serve the queues in ${folder}: ${reason(cause)}${damaged}`,
+    { cause },
   )
 }
 
