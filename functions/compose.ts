@@ -1,7 +1,8 @@
 import type { Archive } from '../shared/archive/archive.ts'
 import { type Config, type MailboxConfig, portOf } from '../shared/contract/config.ts'
 import type { Environment } from '../shared/contract/environment.ts'
-import type { Credentials } from '../shared/credentials/credentials.ts'
+import type { Credentials, LoginSecret } from '../shared/credentials/credentials.ts'
+import { signIn } from '../shared/credentials/sign-in.ts'
 import { openImap } from '../shared/mailbox/imap.ts'
 import type { MailboxAccess, MailboxSession } from '../shared/mailbox/mailbox.ts'
 import { openPop3 } from '../shared/mailbox/pop3.ts'
@@ -46,24 +47,42 @@ export function openAwsStores(
 }
 
 export interface AccessOptions {
-  readonly credentials: Pick<Credentials, 'password'>
+  readonly credentials: Pick<Credentials, 'login'>
   /** PEM of private CAs by their path in the configuration. */
   readonly authorities: Readonly<Record<string, string>>
   readonly transcript?: ((line: string) => void) | undefined
 }
 
-/** How a drain, probe or check opens the mailbox. The password is asked for at every opening, so that a changed one counts at once. */
+/** How a drain, probe or check opens the mailbox. */
 export function mailboxOpener(mailbox: MailboxConfig, options: AccessOptions): () => Promise<MailboxSession> {
-  const access: MailboxAccess = {
+  return entry(mailbox, options, mailbox.protocol === 'imap' ? openImap : openPop3)
+}
+
+/** How a mailbox is entered by `open`. What it signs in with is asked for at every opening, so that a changed one counts at once. */
+export function entry<Session>(
+  mailbox: MailboxConfig,
+  { credentials, authorities, transcript }: AccessOptions,
+  open: (access: MailboxAccess) => Promise<Session>,
+): () => Promise<Session> {
+  const access = {
     host: mailbox.host,
     port: portOf(mailbox),
     tls: mailbox.tls,
-    ca: mailbox.ca === undefined ? undefined : options.authorities[mailbox.ca],
+    ca: mailbox.ca === undefined ? undefined : authorities[mailbox.ca],
     user: mailbox.user,
-    password: () => options.credentials.password(mailbox.credential),
     folders: mailbox.folders,
+    skipFolders: mailbox.skipFolders,
     search: mailbox.search,
-    transcript: options.transcript,
+    transcript,
   }
-  return () => (mailbox.protocol === 'imap' ? openImap(access) : openPop3(access))
+  const login = credentials.login(mailbox)
+  return () => signIn(login, (secret) => open({ ...access, ...proof(secret) }))
+}
+
+function proof(secret: LoginSecret): Pick<MailboxAccess, 'password' | 'accessToken'> {
+  if (secret.kind === 'password') return { password: async () => secret.password }
+  return {
+    password: () => Promise.reject(new TypeError('this mailbox signs in with an access token')),
+    accessToken: async () => secret.accessToken,
+  }
 }

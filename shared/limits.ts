@@ -221,8 +221,6 @@ export const CREDENTIALS = {
   clockSkewMs: 60 * SECOND,
   /** Times that a refresh token is read anew because somebody else replaced it at the same moment. */
   rotationAttempts: 3,
-  /** Writing a file: another process holds its lock for milliseconds; one that was killed left it behind. */
-  fileLockMs: 10 * SECOND,
 } as const
 
 /** Mailboxes that cannot be entered: how often log-ins that fail are tried. */

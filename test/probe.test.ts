@@ -4,6 +4,7 @@ import { mailboxOpener } from '../functions/compose.ts'
 import type { MailboxConfig } from '../shared/contract/config.ts'
 import type { DrainId } from '../shared/contract/ids.ts'
 import { ledgerKey } from '../shared/contract/object-key.ts'
+import { openLogins } from '../shared/credentials/logins.ts'
 import { deadlineIn } from '../shared/deadline.ts'
 import type { DrainPorts } from '../shared/drain/ports.ts'
 import { IngestError } from '../shared/errors.ts'
@@ -313,7 +314,8 @@ function watching(world: DrainWorld, change: Partial<MailboxSession> = {}) {
 }
 
 describe('a probe on a real connection', () => {
-  const credentials = { password: async () => 'testpass', version: async () => undefined }
+  const store = { password: async () => 'testpass', replace: async () => false }
+  const credentials = { login: openLogins({ store }) }
   const opener = (mailbox: MailboxConfig) => mailboxOpener(mailbox, { credentials, authorities: {} })
   const served = (settings: Record<string, unknown>) =>
     mailboxConfig({ host: '127.0.0.1', tls: 'none', user: 'testuser', ...settings })

@@ -5,8 +5,29 @@ export function missing(reference: string, why: string, cause?: unknown): Ingest
   return new IngestError('CREDENTIAL_MISSING', `credential ${reference}: ${why}`, { cause })
 }
 
-/** What an AWS client rejected with: the error's name tells the cause; the text may hold an ARN and is kept in `cause`. */
-export function refused(reference: string, cause: unknown): IngestError {
-  if (!(cause instanceof Error)) return missing(reference, 'it cannot be read', cause)
-  return missing(reference, '$metadata' in cause ? `AWS answered ${cause.name}` : cause.message, cause)
+/** Where a secret may not or cannot be written. */
+export function unsaved(reference: string, why: string, cause?: unknown): IngestError {
+  return new IngestError('CREDENTIAL_UNSAVED', `credential ${reference}: ${why}`, { cause })
+}
+
+/**
+ * What an AWS client rejected with: the error's name tells the cause; the text may hold an ARN and is kept in `cause`. What passes by itself
+ * must not suspend a mailbox.
+ */
+export function refused(reference: string, cause: unknown, otherwise = missing): IngestError {
+  if (!(cause instanceof Error)) return otherwise(reference, 'it cannot be read', cause)
+  const why = '$metadata' in cause ? `AWS answered ${cause.name}` : cause.message
+  if (!passes(cause)) return otherwise(reference, why, cause)
+  return new IngestError('SECRET_STORE_UNAVAILABLE', `credential ${reference}: ${why}`, { cause })
+}
+
+/** Names of errors of the SDK and of Node with which a later try may succeed. */
+const PASSING =
+  /^(Throttling|ThrottlingException|TooManyUpdates|RequestLimitExceeded|InternalServerError|InternalServiceError|ServiceUnavailable|TimeoutError|NetworkingError|ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH)$/
+
+function passes(error: Error): boolean {
+  const { $metadata, code } = error as { $metadata?: { httpStatusCode?: unknown }; code?: unknown }
+  const status = $metadata?.httpStatusCode
+  if (typeof status === 'number' && (status >= 500 || status === 429)) return true
+  return PASSING.test(error.name) || (typeof code === 'string' && PASSING.test(code))
 }

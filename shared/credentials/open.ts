@@ -1,8 +1,14 @@
-import type { Credentials } from './credentials.ts'
+import type { Credentials, SecretStore } from './credentials.ts'
 import { filePassword, fileVersion } from './file.ts'
-import { missing } from './missing.ts'
-import { secretsManagerPassword, secretsManagerVersion } from './secrets-manager.ts'
-import { ssmPassword, ssmVersion } from './ssm.ts'
+import { replaceFilePassword } from './file-replace.ts'
+import { openLogins } from './logins.ts'
+import { missing, unsaved } from './missing.ts'
+import {
+  replaceSecretsManagerPassword,
+  secretsManagerPassword,
+  secretsManagerVersion,
+} from './secrets-manager.ts'
+import { replaceSsmPassword, ssmPassword, ssmVersion } from './ssm.ts'
 
 export interface CredentialsOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -15,7 +21,12 @@ export interface CredentialsOptions {
 }
 
 /** Credentials by the four kinds of reference. Clients of AWS are loaded when they are needed. */
-export function openCredentials({ environment, folder, endpoints }: CredentialsOptions): Credentials {
+export function openCredentials(options: CredentialsOptions): Credentials {
+  const store = openSecretStore(options)
+  return { ...store, login: openLogins({ store }) }
+}
+
+function openSecretStore({ environment, folder, endpoints }: CredentialsOptions): SecretStore {
   return {
     async password(reference) {
       const colon = reference.indexOf(':')
@@ -48,6 +59,20 @@ export function openCredentials({ environment, folder, endpoints }: CredentialsO
           return secretsManagerVersion(place, endpoints?.secretsManager)
         default:
           return undefined
+      }
+    },
+    async replace(reference, expected, secret) {
+      const colon = reference.indexOf(':')
+      const place = reference.slice(colon + 1)
+      switch (reference.slice(0, colon)) {
+        case 'file':
+          return replaceFilePassword(place, folder, expected, secret)
+        case 'ssm':
+          return replaceSsmPassword(place, endpoints?.ssm, expected, secret)
+        case 'secretsmanager':
+          return replaceSecretsManagerPassword(place, endpoints?.secretsManager, expected, secret)
+        default:
+          throw unsaved(reference, 'nothing can be written there')
       }
     },
   }

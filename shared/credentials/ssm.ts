@@ -1,4 +1,5 @@
-import { missing, refused } from './missing.ts'
+import { IngestError } from '../errors.ts'
+import { missing, refused, unsaved } from './missing.ts'
 
 /** A SecureString parameter of AWS Systems Manager, decrypted (GetParameter). */
 export async function ssmPassword(name: string, endpoint: string | undefined): Promise<string> {
@@ -30,4 +31,41 @@ export async function ssmVersion(name: string, endpoint: string | undefined): Pr
     .catch(() => undefined)
     .finally(() => client.destroy())
   return answer?.Parameter?.Version?.toString()
+}
+
+/**
+ * Puts `secret` in the place of `expected`; false when there is another one by now. Parameter Store has no conditional write: it is looked at just
+ * before, and whoever writes in the same instant is overwritten (its history keeps what was there).
+ */
+export async function replaceSsmPassword(
+  name: string,
+  endpoint: string | undefined,
+  expected: string,
+  secret: string,
+): Promise<boolean> {
+  const reference = `ssm:${name}`
+  const { DescribeParametersCommand, PutParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm')
+  const client = new SSMClient(endpoint === undefined ? {} : { endpoint })
+  try {
+    // Without the key that it has, it would be encrypted with the default one from then on.
+    const filter = { Key: 'Name', Option: 'Equals', Values: [name] }
+    const { Parameters: [facts] = [] } = await client.send(
+      new DescribeParametersCommand({ ParameterFilters: [filter] }),
+    )
+    if ((await ssmPassword(name, endpoint)) !== expected) return false
+    await client.send(
+      new PutParameterCommand({
+        Name: name,
+        Value: secret,
+        Type: 'SecureString',
+        Overwrite: true,
+        ...(facts?.KeyId === undefined ? {} : { KeyId: facts.KeyId }),
+      }),
+    )
+    return true
+  } catch (error) {
+    throw error instanceof IngestError ? error : refused(reference, error, unsaved)
+  } finally {
+    client.destroy()
+  }
 }

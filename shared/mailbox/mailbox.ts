@@ -158,7 +158,7 @@ export interface MailboxSession {
   abort(): void
 }
 
-/** How to reach and enter a mailbox; the password is fetched when it is needed and not kept. */
+/** How to reach and enter a mailbox; the password or access token is fetched when it is needed and not kept. */
 export interface MailboxAccess {
   readonly host: string
   readonly port: number
@@ -168,12 +168,19 @@ export interface MailboxAccess {
   readonly user: string
   /** Rejects with CREDENTIAL_MISSING. */
   password(): Promise<string>
+  /** OAuth 2.0: asked for in place of the password. */
+  readonly accessToken?: (() => Promise<string>) | undefined
   /** Globs; `*` and `?`. Ignored by POP3. */
   readonly folders: readonly string[]
+  /** What wildcards in `folders` leave out: globs, and uses of folders with their backslash (RFC 6154). Ignored by POP3. */
+  readonly skipFolders?: readonly string[] | undefined
   readonly search: Search | undefined
   /** Receives the protocol conversation, credentials masked: for `--debug`. */
   readonly transcript?: ((line: string) => void) | undefined
 }
 
-/** Connects and signs in. Rejects with CONNECTION_FAILED, TIMED_OUT, CERTIFICATE_REJECTED, TLS_UNAVAILABLE, AUTHENTICATION_FAILED … */
+/**
+ * Connects and signs in. Rejects with CONNECTION_FAILED, TIMED_OUT, CERTIFICATE_REJECTED, TLS_UNAVAILABLE, and what a refused log-in means
+ * (mailbox/refusals.ts).
+ */
 export type OpenMailbox = (access: MailboxAccess) => Promise<MailboxSession>
