@@ -13,6 +13,8 @@ import { throughS3 } from './through-s3.ts'
 export interface Secrets {
   /** As the configuration names them. */
   readonly credentials: readonly string[]
+  /** Those that providers replace at a sign-in: refresh tokens. */
+  readonly replaced: readonly string[]
   /** Every parameter under it, instead of each by its name. */
   readonly parameterPrefix: string | undefined
 }
@@ -73,7 +75,7 @@ export function probeRights(
           ),
         ]
       : []),
-    ...readSecrets(scope, secrets),
+    ...useSecrets(scope, secrets),
   ]
 }
 
@@ -114,7 +116,7 @@ export function drainRights(
           ),
         ]
       : []),
-    ...readSecrets(scope, secrets),
+    ...useSecrets(scope, secrets),
   ]
 }
 
@@ -127,21 +129,51 @@ export function find(sid: string, queueArns: readonly string[]): iam.PolicyState
   return allow(sid, ['sqs:GetQueueUrl'], queueArns)
 }
 
-function readSecrets(scope: Construct, { credentials, parameterPrefix }: Secrets): iam.PolicyStatement[] {
-  const named = [...new Set(credentials)]
-    .map(secretReference)
-    .filter((reference) => reference !== undefined)
-    .filter(({ kind }) => kind === 'secretsmanager' || parameterPrefix === undefined)
-  const parameters = [
-    ...(parameterPrefix === undefined ? [] : [parameterArn(scope, `${parameterPrefix}*`)]),
-    ...named.filter(({ kind }) => kind === 'ssm').map(({ name }) => parameterArn(scope, name)),
-  ]
-  const secrets = named.filter(({ kind }) => kind === 'secretsmanager').map((it) => secretArn(scope, it))
+/** A request comes back sooner than the queue would have it. */
+export function postpone(queueArns: readonly string[]): iam.PolicyStatement {
+  return allow('PostponeRequests', ['sqs:ChangeMessageVisibility'], queueArns)
+}
+
+function useSecrets(
+  scope: Construct,
+  { credentials, replaced, parameterPrefix }: Secrets,
+): iam.PolicyStatement[] {
+  const read = arnsOf(scope, credentials)
+  const written = arnsOf(scope, replaced)
+  // SecureStrings under the account's key aws/ssm, whose policy lets every role of the account use it through Parameter Store.
+  const parameters = parameterPrefix === undefined ? read.ssm : [parameterArn(scope, `${parameterPrefix}*`)]
   return [
-    // SecureStrings under the account's key aws/ssm, whose policy lets every role of the account use it through Parameter Store.
-    ...(parameters.length > 0 ? [allow('ReadPasswords', ['ssm:GetParameter'], parameters)] : []),
-    ...(secrets.length > 0 ? [allow('ReadSecrets', ['secretsmanager:GetSecretValue'], secrets)] : []),
+    ...allowAny('ReadPasswords', ['ssm:GetParameter'], parameters),
+    ...allowAny('ReadSecrets', ['secretsmanager:GetSecretValue'], read.secretsmanager),
+    ...allowAny('ReplaceRefreshTokens', ['ssm:PutParameter'], written.ssm),
+    ...(written.ssm.length > 0
+      ? [
+          // Which key encrypts it. Parameter Store knows no single parameter here, and tells names and no values.
+          allow(
+            'FindTheirKeys',
+            ['ssm:DescribeParameters'],
+            [Stack.of(scope).formatArn({ service: 'ssm', resource: '*' })],
+          ),
+        ]
+      : []),
+    ...allowAny(
+      'ReplaceSecretRefreshTokens',
+      ['secretsmanager:PutSecretValue', 'secretsmanager:UpdateSecretVersionStage'],
+      written.secretsmanager,
+    ),
   ]
+}
+
+function arnsOf(
+  scope: Construct,
+  credentials: readonly string[],
+): Record<SecretReference['kind'], readonly string[]> {
+  const references = [...new Set(credentials)].flatMap((credential) => secretReference(credential) ?? [])
+  const ofKind = (kind: SecretReference['kind']) => references.filter((reference) => reference.kind === kind)
+  return {
+    ssm: ofKind('ssm').map(({ name }) => parameterArn(scope, name)),
+    secretsmanager: ofKind('secretsmanager').map((reference) => secretArn(scope, reference)),
+  }
 }
 
 function parameterArn(scope: Construct, name: string): string {
@@ -162,6 +194,11 @@ function secretArn(scope: Construct, { name }: SecretReference): string {
     resourceName: `${name}-??????`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   })
+}
+
+/** No statement when there is no resource. */
+function allowAny(sid: string, actions: string[], resources: readonly string[]): iam.PolicyStatement[] {
+  return resources.length === 0 ? [] : [allow(sid, actions, resources)]
 }
 
 function allow(

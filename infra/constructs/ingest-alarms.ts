@@ -92,9 +92,10 @@ export class IngestAlarms extends Construct {
   private watchSchedule(): void {
     const { deployment, functions, scheduleDeadLetters } = this.props
     this.add('schedule-silent', {
-      description: 'For a quarter of an hour nobody looked which mailboxes are due: no mail arrives.',
+      description:
+        'For a quarter of an hour nobody looked which mailboxes are due, or none is configured: no mail arrives.',
       metric: countOf(deployment, 'mailboxesConfigured', 'schedule-drains', {
-        statistic: cloudwatch.Stats.SAMPLE_COUNT,
+        statistic: cloudwatch.Stats.MAXIMUM,
       }),
       below: true,
       periods: 3,

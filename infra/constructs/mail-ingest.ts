@@ -17,7 +17,7 @@ import { AlarmTopic } from './alarm-topic.ts'
 import { DEAD_LETTERS_KEPT, QUEUE_PROPS } from './dead-letters.ts'
 import { DrainSchedule } from './drain-schedule.ts'
 import { EventQueue } from './event-queue.ts'
-import { drainRights, find, probeRights, readMailboxes, send } from './function-rights.ts'
+import { drainRights, find, postpone, probeRights, readMailboxes, send } from './function-rights.ts'
 import { IngestAlarms } from './ingest-alarms.ts'
 import { IngestDashboard } from './ingest-dashboard.ts'
 import { IngestFunction } from './ingest-function.ts'
@@ -27,7 +27,10 @@ import { RequestQueue } from './request-queue.ts'
 import { StaticNetwork } from './static-network.ts'
 
 /** What the stack has to know of a mailbox; everything else is in the list that `mailsluice apply` stores. */
-export type IngestedMailbox = Pick<MailboxConfig, 'id' | 'every' | 'credential' | 'protocol' | 'port' | 'tls'>
+export type IngestedMailbox = Pick<
+  MailboxConfig,
+  'id' | 'every' | 'credential' | 'oauth2' | 'protocol' | 'port' | 'tls'
+>
 
 export interface MailIngestProps {
   /** Tells this ingest from others of the account: in metrics, alarms and the dashboard. Lower-case letters, digits and hyphens. */
@@ -211,6 +214,7 @@ export class MailIngest extends Construct {
         ...drainRights(this, this.props.archive, this.secrets),
         send('AnnounceAndContinue', [...eventArns, this.drainRequests.queue.queueArn]),
         find('FindEventQueues', eventArns),
+        postpone([this.drainRequests.queue.queueArn]),
       ],
       // Large messages wait here, up to 150 MiB each; beyond 512 MiB this costs a thousandth of the memory's price.
       spoolMib: 4096,
@@ -260,6 +264,9 @@ export class MailIngest extends Construct {
   private get secrets() {
     return {
       credentials: this.props.mailboxes.map(({ credential }) => credential),
+      replaced: this.props.mailboxes
+        .filter(({ oauth2 }) => oauth2?.grant === 'refresh-token')
+        .map(({ credential }) => credential),
       parameterPrefix: this.props.parameterPrefix,
     }
   }

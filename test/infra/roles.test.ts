@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, describe, test } from 'node:test'
+import { bundleFunctions } from '../../functions/bundle.ts'
+import { FUNCTIONS, type FunctionName } from '../../shared/contract/functions.ts'
 import { templates, yaml } from '../support/stacks.ts'
 import { listOf, type Policy, type Statement, type Templates } from '../support/templates.ts'
 
 // Least privilege, written down: whoever gives a role one action more changes this file.
 
+const ROOT = join(import.meta.dirname, '..', '..')
 const world = templates(yaml())
 
 function actionsOf(from: Templates, prefix: string): string[] {
@@ -20,6 +24,12 @@ function actionsOf(from: Templates, prefix: string): string[] {
 const LEDGER_READER = ['kms:Decrypt', 's3:GetObject', 's3:ListBucket']
 const FUNCTION = ['logs:CreateLogStream', 'logs:PutLogEvents']
 const QUEUE_CONSUMER = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
+const SECRET_WRITER = [
+  'secretsmanager:PutSecretValue',
+  'secretsmanager:UpdateSecretVersionStage',
+  'ssm:DescribeParameters',
+  'ssm:PutParameter',
+]
 const SECRET_READER = ['secretsmanager:GetSecretValue', 'ssm:GetParameter']
 
 const ROLES: Readonly<Record<string, readonly string[]>> = {
@@ -44,6 +54,7 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
     's3:GetBucketVersioning',
     's3:GetObjectRetention',
     's3:PutObject',
+    'sqs:ChangeMessageVisibility',
     'sqs:GetQueueUrl',
     'sqs:SendMessage',
   ],
@@ -156,6 +167,25 @@ describe('secrets', () => {
       for (const action of listOf(Action)) assert.doesNotMatch(action, /^(ssm|secretsmanager):/)
   })
 
+  test('a mailbox with a refresh token may have it replaced by its provider, and no other secret', () => {
+    const oauth2 = '{ grant: refresh-token, tokenUrl: "https://login.example/token", clientId: c }'
+    const mailbox = (id: string, credential: string) =>
+      `- { id: ${id}, protocol: imap, host: h.example, user: u, auth: oauth2, oauth2: ${oauth2}, credential: "${credential}" }`
+    const refreshing = templates(
+      yaml({ mailboxes: [mailbox('p', 'ssm:/mailsluice/p'), mailbox('s', 'secretsmanager:s')].join('\n') }),
+    )
+    assert.deepEqual(
+      actionsOf(refreshing, 'MailIngestdrainmailbox'),
+      [...new Set([...(ROLES.MailIngestdrainmailbox ?? []), ...SECRET_WRITER])].sort(),
+    )
+    assert.deepEqual(resourcesOf(refreshing, 'ReplaceRefreshTokens'), [
+      'arn:aws:ssm:eu-central-1:111122223333:parameter/mailsluice/p',
+    ])
+    assert.deepEqual(resourcesOf(refreshing, 'ReplaceSecretRefreshTokens'), [
+      'arn:aws:secretsmanager:eu-central-1:111122223333:secret:s-??????',
+    ])
+  })
+
   test('with a prefix every parameter under it may be read, so that a new mailbox needs no deployment', () => {
     const prefixed = templates(yaml({ aws: 'parameterPrefix: /mailsluice/' }))
     assert.deepEqual(resourcesOf(prefixed, 'ReadPasswords'), [
@@ -164,43 +194,96 @@ describe('secrets', () => {
   })
 })
 
-describe('what the code calls is what the roles allow:', () => {
-  /** Every command of the AWS SDK in the code of the functions: the action that it takes, and the roles of functions that need it. */
-  const drain = 'MailIngestdrainmailbox'
-  const probe = 'MailIngestprobemailboxes'
-  const schedule = 'MailIngestscheduledrains'
-  const COMMANDS: Readonly<Record<string, { readonly action: string; readonly roles: readonly string[] }>> = {
-    GetBucketVersioningCommand: { action: 's3:GetBucketVersioning', roles: [drain] },
-    GetObjectCommand: { action: 's3:GetObject', roles: [drain, probe, schedule] },
-    GetObjectLockConfigurationCommand: { action: 's3:GetBucketObjectLockConfiguration', roles: [drain] },
-    HeadObjectCommand: { action: 's3:GetObject', roles: [drain, probe] },
-    ListObjectsV2Command: { action: 's3:ListBucket', roles: [drain, probe] },
-    PutObjectCommand: { action: 's3:PutObject', roles: [drain, probe] },
-    GetQueueUrlCommand: { action: 'sqs:GetQueueUrl', roles: [drain, probe] },
-    SendMessageBatchCommand: { action: 'sqs:SendMessage', roles: [drain, probe, schedule] },
-    GetParameterCommand: { action: 'ssm:GetParameter', roles: [drain, probe] },
-    GetSecretValueCommand: { action: 'secretsmanager:GetSecretValue', roles: [drain, probe] },
-    // As a consumer, and for the command line; Lambda receives and deletes for the functions.
-    ReceiveMessageCommand: { action: 'sqs:ReceiveMessage', roles: [] },
-    DeleteMessageCommand: { action: 'sqs:DeleteMessage', roles: [] },
-    GetQueueAttributesCommand: { action: 'sqs:GetQueueAttributes', roles: [] },
-    // Of the queues on one machine.
-    CreateQueueCommand: { action: 'sqs:CreateQueue', roles: [] },
+describe('what a function calls is what its role allows, and nothing else:', () => {
+  const ACTIONS: Readonly<Record<string, string>> = {
+    DescribeParametersCommand: 'ssm:DescribeParameters',
+    PutParameterCommand: 'ssm:PutParameter',
+    PutSecretValueCommand: 'secretsmanager:PutSecretValue',
+    UpdateSecretVersionStageCommand: 'secretsmanager:UpdateSecretVersionStage',
+    ChangeMessageVisibilityCommand: 'sqs:ChangeMessageVisibility',
+    DeleteMessageCommand: 'sqs:DeleteMessage',
+    GetBucketVersioningCommand: 's3:GetBucketVersioning',
+    GetObjectCommand: 's3:GetObject',
+    GetObjectLockConfigurationCommand: 's3:GetBucketObjectLockConfiguration',
+    GetParameterCommand: 'ssm:GetParameter',
+    GetQueueAttributesCommand: 'sqs:GetQueueAttributes',
+    GetQueueUrlCommand: 'sqs:GetQueueUrl',
+    GetSecretValueCommand: 'secretsmanager:GetSecretValue',
+    HeadObjectCommand: 's3:GetObject',
+    ListObjectsV2Command: 's3:ListBucket',
+    PutObjectCommand: 's3:PutObject',
+    ReceiveMessageCommand: 'sqs:ReceiveMessage',
+    SendMessageBatchCommand: 'sqs:SendMessage',
   }
 
-  const shared = join(import.meta.dirname, '..', '..', 'shared')
-  const commands = new Set(
-    readdirSync(shared, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
-      .flatMap((file) => [...readFileSync(join(shared, file), 'utf8').matchAll(/new (\w+Command)\(/g)])
-      .map(([, name]) => name ?? ''),
-  )
+  /** In the bundle, and never called there: the ports serve the command line too. */
+  const AS_A_CONSUMER = ['ReceiveMessageCommand', 'DeleteMessageCommand', 'GetQueueAttributesCommand']
+  const NOT_CALLED: Readonly<Record<FunctionName, readonly string[]>> = {
+    // It is told the URL of its one queue, and only reads the state.
+    'schedule-drains': [
+      ...AS_A_CONSUMER,
+      'ChangeMessageVisibilityCommand',
+      'GetQueueUrlCommand',
+      'PutObjectCommand',
+    ],
+    // It does not ask whether the archive keeps what it promises: the drain does.
+    'probe-mailboxes': [
+      ...AS_A_CONSUMER,
+      'ChangeMessageVisibilityCommand',
+      'GetBucketVersioningCommand',
+      'GetObjectLockConfigurationCommand',
+    ],
+    'drain-mailbox': AS_A_CONSUMER,
+  }
 
-  test('every command is known here, and every one known is called', () => {
-    assert.deepEqual([...commands].sort(), Object.keys(COMMANDS).sort())
+  /** Without a call in the code. */
+  const BEYOND_CALLS: Readonly<Record<FunctionName, readonly string[]>> = {
+    // S3 answers 404 for state that is absent to those alone who may list.
+    'schedule-drains': [...FUNCTION, 'kms:Decrypt', 's3:ListBucket'],
+    'probe-mailboxes': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
+    // HeadObject tells the retention of an object to those alone who may read it.
+    'drain-mailbox': [
+      ...FUNCTION,
+      ...QUEUE_CONSUMER,
+      'kms:Decrypt',
+      'kms:GenerateDataKey',
+      's3:GetObjectRetention',
+    ],
+  }
+
+  const folder = mkdtempSync(join(tmpdir(), 'mailsluice-bundles-'))
+  after(() => rmSync(folder, { recursive: true, force: true }))
+  const bundles = bundleFunctions(folder)
+
+  for (const name of Object.keys(NOT_CALLED) as FunctionName[])
+    test(name, async () => {
+      const bundle = (await bundles).find((it) => it.name === name)
+      const commands = new Set(
+        bundle?.inputs.filter((file) => !file.startsWith('node_modules/')).flatMap(commandsOf),
+      )
+      for (const command of NOT_CALLED[name])
+        assert.ok(commands.delete(command), `${command} is not in the bundle`)
+
+      // Taken with refresh tokens alone.
+      const called = [...commands]
+        .filter((command) => !SECRET_WRITER.includes(ACTIONS[command] ?? ''))
+        .map((command) => ACTIONS[command] ?? `${command} is not known here`)
+
+      assert.deepEqual(
+        [...new Set([...called, ...BEYOND_CALLS[name]])].sort(),
+        actionsOf(world, `MailIngest${name.replaceAll('-', '')}`),
+      )
+    })
+
+  test('each entry point is a function of the stack', async () => {
+    assert.deepEqual(
+      (await bundles).map(({ name }) => name),
+      Object.keys(FUNCTIONS).sort(),
+    )
   })
-
-  for (const [command, { action, roles }] of Object.entries(COMMANDS))
-    for (const role of roles)
-      test(`${command} by ${role}`, () => assert.ok(actionsOf(world, role).includes(action), action))
 })
+
+function commandsOf(file: string): string[] {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  return [...text.matchAll(/new (\w+Command)\(/g)].map(([, name]) => name ?? '')
+}
