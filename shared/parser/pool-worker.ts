@@ -28,6 +28,9 @@ export class PoolWorker {
   #ready = false
   #open = true
   #unanswered = 0
+  /** Answers received, `ready` too. */
+  #heard = 0
+  #error: Error | undefined
 
   constructor(url: URL, limits: WorkerLimits, events: WorkerEvents) {
     this.#limits = limits
@@ -42,14 +45,11 @@ export class PoolWorker {
       },
     })
     this.#thread.on('message', (answer: Answer) => this.#received(answer))
-    this.#thread.on('error', (error) => this.#end(this.#ready ? endingOf(error) : error))
-    this.#thread.on('exit', (status) =>
-      this.#end(
-        this.#ready
-          ? 'PARSER_FAILED'
-          : new Error(`the parser worker ended before it was ready, status ${status}`),
-      ),
-    )
+    // An error overtakes answers that were sent before it; the exit does not, so that none of them is lost.
+    this.#thread.on('error', (error: Error) => {
+      this.#error = error
+    })
+    this.#thread.on('exit', (status) => this.#end(this.#endingOf(status)))
     this.#startClock()
   }
 
@@ -75,6 +75,7 @@ export class PoolWorker {
 
   #received(answer: Answer): void {
     if (!this.#open) return
+    this.#heard++
     if (answer.kind === 'ready') this.#ready = true
     else this.#unanswered--
     if (this.#unanswered > 0) this.#startClock()
@@ -88,15 +89,24 @@ export class PoolWorker {
   /** The clock of the oldest unanswered job, or of the start. */
   #startClock(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(
-      () =>
-        this.#end(
-          this.#ready
-            ? 'TIMED_OUT'
-            : new Error(`the parser worker was not ready after ${this.#limits.messageMs} ms`),
-        ),
-      this.#limits.messageMs,
-    )
+    const heard = this.#heard
+    this.#timer = setTimeout(() => setImmediate(() => this.#overdue(heard)), this.#limits.messageMs)
+  }
+
+  /** Looks again when what has arrived was received: this thread may have been the one that stood still. */
+  #overdue(heard: number): void {
+    if (heard !== this.#heard) return
+    const { messageMs } = this.#limits
+    this.#end(this.#ready ? 'TIMED_OUT' : new Error(`the parser worker was not ready after ${messageMs} ms`))
+  }
+
+  #endingOf(status: number): Ending {
+    const error = this.#error
+    if (!this.#ready)
+      return error ?? new Error(`the parser worker ended before it was ready, status ${status}`)
+    return error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+      ? 'OUT_OF_MEMORY'
+      : 'PARSER_FAILED'
   }
 
   #end(ending: Ending): void {
@@ -107,8 +117,4 @@ export class PoolWorker {
     void this.#thread.terminate()
     this.#events.ended(ending)
   }
-}
-
-function endingOf(error: Error): Ending {
-  return 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'OUT_OF_MEMORY' : 'PARSER_FAILED'
 }

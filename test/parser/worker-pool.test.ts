@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { parseMessage } from '../../shared/mail/parse-message.ts'
+import { memoryOctets, type Octets, openSpool } from '../../shared/octets.ts'
+import { openInlineParser } from '../../shared/parser/inline.ts'
+import type { Parser } from '../../shared/parser/parser.ts'
+import {
+  defaultWorkers,
+  openWorkerParser,
+  type WorkerParserOptions,
+} from '../../shared/parser/worker-pool.ts'
+import { mimeOctets } from '../support/mime-octets.ts'
+import { largeMessage, sampleMessages } from '../support/sample-messages.ts'
+
+const FAULTY = new URL('../support/faulty-parse.worker.ts', import.meta.url)
+/** Starts of a worker count too, and machines that test are slow. */
+const LIMITS = { messageMs: 10_000, heapMib: 64 }
+
+async function withParser(
+  options: WorkerParserOptions,
+  use: (parser: Parser) => Promise<void>,
+): Promise<void> {
+  const parser = openWorkerParser(options)
+  try {
+    await use(parser)
+  } finally {
+    await parser.close()
+  }
+}
+
+function letter(subject: string, body = 'text'): Octets {
+  return memoryOctets(
+    Buffer.from(`From: a@b.example\nSubject: ${subject}\nAuto-Submitted: auto-replied\n\n${body}\n`),
+  )
+}
+
+/** Subject and code of each. */
+async function outcomes(parser: Parser, subjects: readonly string[]): Promise<(string | undefined)[][]> {
+  const all = await Promise.all(subjects.map((subject) => parser.parse(letter(subject))))
+  return all.map(({ message, parse }) => [message.subject, parse.code])
+}
+
+describe('the worker pool', () => {
+  test('reads what the parser reads in this thread', async () => {
+    await withParser({}, async (parser) => {
+      for (const { name, octets } of sampleMessages())
+        assert.deepEqual(await parser.parse(memoryOctets(octets)), await parseMessage(octets), name)
+    })
+  })
+
+  test('answers each of many messages at once with what is its own', async () => {
+    for (const workers of [1, 3])
+      await withParser({ workers }, async (parser) => {
+        const subjects = Array.from({ length: 200 }, (_, number) => `letter ${number}`)
+
+        assert.deepEqual(
+          await outcomes(parser, subjects),
+          subjects.map((subject) => [subject, undefined]),
+        )
+      })
+  })
+
+  test('reads spooled messages, and leaves octets and files to their owner', async () => {
+    const spool = openSpool()
+    try {
+      await withParser({}, async (parser) => {
+        const message = largeMessage(1_000_000)
+        const spooled = await spool.collect(
+          (async function* () {
+            yield message
+          })(),
+          1,
+        )
+        const held = memoryOctets(Buffer.from(message))
+        const expected = await parseMessage(message)
+
+        assert.notEqual(spooled.path, undefined)
+        for (const octets of [spooled, held, spooled, held])
+          assert.deepEqual(await parser.parse(octets), expected)
+        assert.deepEqual(held.buffer, message)
+      })
+    } finally {
+      await spool.close()
+    }
+  })
+
+  test('keeps environment, arguments and options of the process from its workers', async () => {
+    const workerUrl = new URL('../support/telling.worker.ts', import.meta.url)
+    assert.ok(Object.keys(process.env).length > 0)
+
+    await withParser({ workerUrl }, async (parser) => {
+      const { message } = await parser.parse(letter('x'))
+      assert.deepEqual(JSON.parse(message.subject ?? ''), { env: {}, arguments: [], execArgv: [] })
+    })
+  })
+
+  test('never fails because of a message, whatever its octets are', async () => {
+    const inline = openInlineParser()
+    await withParser({ workers: 1 }, async (parser) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(mimeOctets(), { minLength: 1, maxLength: 20 }), async (messages) => {
+          const all = await Promise.all(messages.map((octets) => parser.parse(memoryOctets(octets))))
+          for (const [index, parsed] of all.entries())
+            assert.deepEqual(parsed, await inline.parse(memoryOctets(messages[index] ?? Buffer.alloc(0))))
+        }),
+        { numRuns: 100 },
+      )
+    })
+  })
+
+  test('has one worker beside the drain on small machines, and four at most', () => {
+    assert.deepEqual(
+      [1, 2, 3, 4, 6, 8, 64].map((processors) => defaultWorkers(processors)),
+      [1, 1, 2, 2, 3, 4, 4],
+    )
+  })
+})
+
+describe('a message that fails a worker', () => {
+  const FAULTS: readonly (readonly [subject: string, code: string])[] = [
+    ['hang', 'TIMED_OUT'],
+    ['exhaust the heap', 'OUT_OF_MEMORY'],
+    ['crash', 'PARSER_FAILED'],
+    ['exit', 'PARSER_FAILED'],
+  ]
+  for (const [subject, code] of FAULTS)
+    test(`by "${subject}" is ${code}, with what its header says, and the others are parsed`, async () => {
+      await withParser({ workers: 1, workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
+        const before = Array.from({ length: 5 }, (_, number) => parser.parse(letter(`before ${number}`)))
+        const guilty = parser.parse(letter(subject))
+        const after = Array.from({ length: 40 }, (_, number) => parser.parse(letter(`after ${number}`)))
+
+        const failed = await guilty
+        assert.deepEqual(failed.parse, { status: 'failed', code, version: failed.parse.version })
+        assert.equal(failed.message.subject, subject)
+        assert.deepEqual(failed.message.from, [{ address: 'a@b.example' }])
+        assert.equal(failed.class, 'auto-reply')
+        for (const parsed of await Promise.all([...before, ...after]))
+          assert.equal(parsed.parse.status, 'parsed')
+      })
+    })
+
+  test('does not have the message before it blamed, which was answered already', async () => {
+    await withParser({ workers: 1, workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
+      for (let round = 0; round < 10; round++)
+        assert.deepEqual(await outcomes(parser, ['before', 'exit', 'between', 'crash', 'after']), [
+          ['before', undefined],
+          ['exit', 'PARSER_FAILED'],
+          ['between', undefined],
+          ['crash', 'PARSER_FAILED'],
+          ['after', undefined],
+        ])
+    })
+  })
+
+  test('in several workers at once leaves none without an answer', async () => {
+    await withParser({ workers: 3, workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
+      const subjects = Array.from({ length: 60 }, (_, number) =>
+        number % 6 === 5 ? 'crash' : `letter ${number}`,
+      )
+
+      assert.deepEqual(
+        await outcomes(parser, subjects),
+        subjects.map((subject) => [subject, subject === 'crash' ? 'PARSER_FAILED' : undefined]),
+      )
+    })
+  })
+
+  test('when it is spooled has its header read from the file', async () => {
+    const spool = openSpool()
+    try {
+      await withParser({ workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
+        const octets = await spool.collect(letter('crash', 'x'.repeat(3_000_000)).open(), 1)
+
+        const { message, parse } = await parser.parse(octets)
+
+        assert.notEqual(octets.path, undefined)
+        assert.deepEqual([message.subject, parse.code], ['crash', 'PARSER_FAILED'])
+      })
+    } finally {
+      await spool.close()
+    }
+  })
+
+  test('is forgotten: a worker that dies idle is replaced for the next message', async () => {
+    await withParser({ workers: 1, workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
+      assert.deepEqual(await outcomes(parser, ['exit afterwards']), [['exit afterwards', undefined]])
+      await new Promise((resume) => setTimeout(resume, 2_000))
+      assert.deepEqual(await outcomes(parser, ['next']), [['next', undefined]])
+    })
+  })
+})
+
+describe('what is no doing of a message', () => {
+  test('a drain that stands still for longer than the deadline, while its worker answers, fails none', async () => {
+    const messageMs = 5_000
+    await withParser({ workers: 1, limits: { messageMs } }, async (parser) => {
+      await parser.parse(letter('starts the worker'))
+      const answered = parser.parse(letter('x'))
+
+      // The process is stopped, or its thread does something else.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, messageMs + 500)
+
+      assert.equal((await answered).parse.status, 'parsed')
+    })
+  })
+
+  test('a spool file that is gone fails with SPOOL_FAILED, and the others are parsed', async () => {
+    await withParser({ workers: 1 }, async (parser) => {
+      const gone: Octets = { ...letter('gone'), buffer: undefined, path: '/nonexistent/0.eml' }
+
+      const [before, failed, after] = await Promise.allSettled([
+        parser.parse(letter('before')),
+        parser.parse(gone),
+        parser.parse(letter('after')),
+      ])
+
+      assert.equal(before.status, 'fulfilled')
+      assert.equal(after.status, 'fulfilled')
+      assert.equal(failed.status, 'rejected')
+      assert.equal(failed.reason.code, 'SPOOL_FAILED')
+      assert.match(failed.reason.message, /ENOENT/)
+    })
+  })
+
+  test('a worker that cannot be started fails every message with the reason, and none waits for ever', async () => {
+    for (const name of ['no-such.worker.ts', 'pieces.ts'])
+      await withParser(
+        { workerUrl: new URL(`../support/${name}`, import.meta.url), limits: LIMITS },
+        async (parser) => {
+          const all = await Promise.allSettled(Array.from({ length: 100 }, () => parser.parse(letter('x'))))
+
+          for (const outcome of all) {
+            assert.equal(outcome.status, 'rejected')
+            assert.match(String(outcome.reason), /no-such\.worker\.ts|ended before it was ready/)
+          }
+        },
+      )
+  })
+})
+
+describe('closing the pool', () => {
+  test('rejects what is under way and what comes after, and ends hanging workers', async () => {
+    const parser = openWorkerParser({ workers: 1, workerUrl: FAULTY, limits: LIMITS })
+    const underWay = ['hang', 'behind it'].map((subject) =>
+      assert.rejects(parser.parse(letter(subject)), /closed/),
+    )
+
+    await parser.close()
+
+    await Promise.all(underWay)
+    await assert.rejects(parser.parse(letter('x')), /the parser is closed/)
+    await parser.close()
+  })
+})
