@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { type Config, parseConfig } from '../shared/contract/config.ts'
 import { deploymentProblems } from '../shared/contract/deployment.ts'
 
@@ -26,7 +26,7 @@ export class UnusableConfiguration extends Error {
 /** Reads `file`, by default mailsluice.yaml if there is one. Throws an UnusableConfiguration. */
 export function readConfiguration(file: string | undefined): Configuration {
   const example = file === undefined && !existsSync(DEFAULT_FILE)
-  const path = example ? EXAMPLE : (file ?? DEFAULT_FILE)
+  const path = example ? relative('.', EXAMPLE) : (file ?? DEFAULT_FILE)
   const { config, problems } = parseConfig(readText(path))
   if (!config) throw new UnusableConfiguration(path, problems)
   const undeployable = deploymentProblems(config)

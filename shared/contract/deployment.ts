@@ -264,6 +264,10 @@ export function deploymentProblems(config: Config): readonly string[] {
       `mailboxes: ${own} have a retention of their own, more than a bucket policy can guard; expected at most ${OWN_RETENTIONS_MOST}, or a stack for each retention`,
     )
   problems.push(...queueProblems(config.queues), ...secretProblems(config, aws))
+  if (aws.relay.enabled)
+    problems.push(
+      'aws.relay.enabled: the relay has no entry point in this version; expected false: mailboxes with idle: true are drained when they are due',
+    )
   config.mailboxes.forEach((mailbox, index) => {
     if (mailbox.tls === 'none')
       problems.push(
@@ -288,9 +292,8 @@ function complianceProblems(config: Config, aws: Deployment): string[] {
 function queueProblems(queues: Config['queues']): string[] {
   return Object.entries(queues).flatMap(([name, text]) => {
     const address = parseSqsAddress(text)
-    if (!address) return [`queues.${name}: ${text} is no queue; expected a name, URL or ARN`]
     // A role is given the right to send by ARN, which takes the region.
-    if (address.url !== undefined && address.region === undefined)
+    if (address?.url !== undefined && address.region === undefined)
       return [`queues.${name}: ${text} does not tell its region; expected its ARN`]
     return []
   })
