@@ -23,6 +23,11 @@ export function imapWatchOpener(limits: ImapLimits): OpenWatch {
 
 function imapWatch(access: MailboxAccess, connection: ImapConnection, listener: WatchListener): Watch {
   const { client, where } = connection
+  // It may have closed between the answer to the log-in and here.
+  if (!client.usable) {
+    client.close()
+    throw causeOf(connection)
+  }
   const naming = { where, prefix: connection.namespacePrefix }
   let canIdle = connection.supports('IDLE')
   /** Commands that end IDLE and are not answered yet. */
@@ -32,22 +37,18 @@ function imapWatch(access: MailboxAccess, connection: ImapConnection, listener: 
   let left = false
   let closing: Promise<void> | undefined
 
-  client.on('exists', ({ count, prevCount }) => {
-    if (selecting) return
-    if (count > prevCount) listener.arrived(count - prevCount)
-    else listener.heard()
-  })
-  for (const event of ['expunge', 'flags'] as const) client.on(event, () => listener.heard())
+  const counted = (): void => {
+    const { mailbox } = client
+    if (mailbox && !selecting) listener.counted(mailbox.exists)
+  }
+  client.on('exists', counted)
+  client.on('expunge', counted)
+  client.on('flags', () => listener.heard())
   client.once('close', () => {
     if (left) return
     left = true
     listener.lost(causeOf(connection))
   })
-  // It may have closed between the answer to the log-in and here.
-  if (!client.usable) {
-    client.close()
-    throw causeOf(connection)
-  }
 
   async function command<T>(work: () => Promise<T>): Promise<T> {
     asked++

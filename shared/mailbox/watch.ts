@@ -5,8 +5,8 @@ import type { FolderStatus, MailboxAccess, ServerFacts } from './mailbox.ts'
 
 /** What a watch says while nothing is asked of it. */
 export interface WatchListener {
-  /** EXISTS: so many messages have come into the selected folder. */
-  arrived(messages: number): void
+  /** EXISTS or EXPUNGE: so many messages are in the selected folder now. */
+  counted(messages: number): void
   /** Something else that shows that the server is there. */
   heard(): void
   /** The server has ended IDLE, or refused it: `canIdle` of the watch says which. */

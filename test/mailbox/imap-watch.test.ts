@@ -15,8 +15,8 @@ const USER = 'invoices@example.com'
 class Listener implements WatchListener {
   readonly said: string[] = []
   #next: (() => void) | undefined
-  arrived(messages: number): void {
-    this.#say(`arrived ${messages}`)
+  counted(messages: number): void {
+    this.#say(`${messages} messages`)
   }
   heard(): void {
     this.#say('heard')
@@ -70,17 +70,17 @@ describe('a watch', () => {
     return watched
   }
 
-  test('tells what arrives, and how many', async () => {
+  test('tells what arrives', async () => {
     const server = await start()
     const { listener } = await idle(server)
 
     server.deliver(USER, 'INBOX', 3)
     server.deliver(USER)
 
-    assert.deepEqual(await listener.hears(2), ['arrived 3', 'arrived 1'])
+    assert.deepEqual(await listener.hears(2), ['3 messages', '4 messages'])
   })
 
-  test('takes an arrival for one also after messages were removed', async () => {
+  test('tells what leaves, so that an arrival after it is one more', async () => {
     const server = await start()
     server.deliver(USER, 'INBOX', 5)
     const { listener } = await idle(server)
@@ -89,18 +89,17 @@ describe('a watch', () => {
     server.expunge(USER)
     server.deliver(USER)
 
-    assert.deepEqual(await listener.hears(3), ['heard', 'heard', 'arrived 1'])
+    assert.deepEqual(await listener.hears(3), ['4 messages', '3 messages', '4 messages'])
   })
 
-  test('takes a count that went down for no arrival', async () => {
+  test('hears that somebody reads', async () => {
     const server = await start()
-    server.deliver(USER, 'INBOX', 5)
+    server.deliver(USER)
     const { listener } = await idle(server)
 
-    server.deliver(USER, 'INBOX', -1)
-    server.deliver(USER)
+    server.flag(USER)
 
-    assert.deepEqual(await listener.hears(2), ['heard', 'arrived 1'])
+    assert.deepEqual(await listener.hears(1), ['heard'])
   })
 
   test('ends IDLE with DONE before it asks, and begins it anew', async () => {
@@ -140,7 +139,7 @@ describe('a watch', () => {
     server.deliver(USER)
 
     assert.deepEqual(other, { folder: 'Archive', epoch: '1', messages: 7, uidNext: 8, ids: undefined })
-    assert.deepEqual(await listener.hears(1), ['arrived 1'])
+    assert.deepEqual(await listener.hears(1), ['1 messages'])
   })
 
   test('says when the server ends IDLE by itself, and can begin it again', async () => {

@@ -33,6 +33,8 @@ export interface IdleServer {
   misbehave: Misbehaviour
   deliver(user: string, folder?: string, count?: number): void
   expunge(user: string, folder?: string): void
+  /** Tells that the first message was seen. */
+  flag(user: string, folder?: string): void
   addFolder(name: string): void
   removeFolder(name: string): void
   /** Another UIDVALIDITY, and UIDs from 1. */
@@ -220,6 +222,7 @@ export async function startIdleServer(options: IdleServerOptions = {}): Promise<
       tell(user, name, `* ${folder.exists} EXPUNGE\r\n`)
       folder.exists--
     },
+    flag: (user, name = 'INBOX') => tell(user, name, '* 1 FETCH (FLAGS (\\Seen))\r\n'),
     addFolder: (name) => void names.push(name),
     removeFolder: (name) => void names.splice(names.indexOf(name), 1),
     recreate(user, name = 'INBOX') {

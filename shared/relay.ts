@@ -1,0 +1,102 @@
+import type { MailboxConfig } from './contract/config.ts'
+import type { MailboxId } from './contract/ids.ts'
+import { RELAY } from './limits.ts'
+import { Bell } from './relay/bell.ts'
+import type { MailboxHealth } from './relay/health.ts'
+import { LogInGate } from './relay/log-in-gate.ts'
+import { MailboxPoller } from './relay/mailbox-poller.ts'
+import { MailboxWatcher, type Shared, type Watched } from './relay/mailbox-watcher.ts'
+import type { RelayLimits, RelayPorts, WatchLimits } from './relay/ports.ts'
+import { type Shard, shardOf, WHOLE } from './relay/shard.ts'
+import { Waker } from './relay/waker.ts'
+
+// The relay holds a connection to each watched folder and asks for a drain the moment something arrives. It only wakes: it never fetches, so
+// that there is one drain to keep correct, and a relay that dies costs time and no mail.
+
+export interface RelaySettings {
+  /** @default WHOLE */
+  readonly shard?: Shard | undefined
+  /** @default RELAY */
+  readonly limits?: RelayLimits | undefined
+  /** @default nothing but RELAY */
+  readonly limitsOf?: ((mailbox: MailboxConfig) => WatchLimits) | undefined
+}
+
+export interface Relay {
+  /**
+   * The mailboxes from now on, of which this relay takes those of its shard: IMAP with `idle` is watched, everything else polled.
+   * What did not change is left as it is.
+   */
+  apply(mailboxes: readonly MailboxConfig[]): void
+  /** Of the mailboxes of this shard, in the order in which they were applied. */
+  health(): readonly MailboxHealth[]
+  /** Never resolves; rejects with a defect, after which the relay is to be closed. */
+  readonly failed: Promise<never>
+  /** Makes the requests that wait, and signs out everywhere; what has not answered within RELAY.closingMs is dropped. Never rejects. */
+  close(): Promise<void>
+}
+
+interface Entry {
+  readonly watched: Watched
+  readonly waker: Waker
+  readonly ended: Promise<void>
+}
+
+export function startRelay(ports: RelayPorts, settings: RelaySettings = {}): Relay {
+  const { shard = WHOLE, limits = RELAY, limitsOf = () => ({}) } = settings
+  const gate = new LogInGate(limits, ports.clock)
+  const failing = Promise.withResolvers<never>()
+  // Met by whoever waits for it, if anybody does.
+  failing.promise.catch(() => undefined)
+  const shared: Shared = { ports, limits, gate, defect: (error) => failing.reject(error) }
+  let entries = new Map<MailboxId, Entry>()
+  /** Those that were stopped and have not ended yet. */
+  const ending = new Set<Entry>()
+
+  function start(config: MailboxConfig): Entry {
+    const waker = new Waker(config.id, ports, limits)
+    const watched =
+      config.protocol === 'imap' && config.idle
+        ? new MailboxWatcher(config, limitsOf(config), waker, shared)
+        : new MailboxPoller(config, waker, shared)
+    return { watched, waker, ended: watched.run().catch(shared.defect) }
+  }
+
+  /** Resolves when it has signed out and made its last request. */
+  async function end(entry: Entry): Promise<void> {
+    ending.add(entry)
+    entry.watched.stop()
+    await Promise.all([entry.ended, entry.waker.close().catch(shared.defect)])
+    ending.delete(entry)
+  }
+
+  return {
+    failed: failing.promise,
+
+    apply(mailboxes) {
+      const mine = mailboxes.filter(({ id }) => shardOf(id, shard.count) === shard.index)
+      const next = new Map<MailboxId, Entry>()
+      for (const config of mine) {
+        const running = entries.get(config.id)
+        const unchanged = running && JSON.stringify(running.watched.config) === JSON.stringify(config)
+        next.set(config.id, unchanged ? running : start(config))
+      }
+      const before = entries
+      entries = next
+      for (const [id, entry] of before) if (next.get(id) !== entry) void end(entry)
+    },
+
+    health: () => [...entries.values()].map(({ watched }) => watched.health()),
+
+    async close() {
+      for (const entry of entries.values()) void end(entry)
+      entries = new Map()
+      gate.close()
+      const bell = new Bell(ports.clock)
+      const open = [...ending].map((entry) => Promise.all([entry.ended, entry.waker.close()]))
+      void Promise.allSettled(open).then(() => bell.ring())
+      await bell.wait(limits.closingMs)
+      for (const { watched } of ending) watched.abort()
+    },
+  }
+}
