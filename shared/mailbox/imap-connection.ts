@@ -52,7 +52,10 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
   let logged: Error | undefined
   let signedIn = false
   let certificateSha256: string | undefined
-  const auth = { user: access.user, pass: await access.password() }
+  const byToken = access.accessToken !== undefined
+  const auth: ImapFlowOptions['auth'] & object = access.accessToken
+    ? { user: access.user, accessToken: await access.accessToken() }
+    : { user: access.user, pass: await access.password() }
   const client = new ImapFlow({
     ...options(access, limits),
     auth,
@@ -103,14 +106,15 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
   try {
     await run('sign-in', () => client.connect(), {
       timeoutMs: limits.signInMs,
-      refused: 'AUTHENTICATION_FAILED',
+      refused: byToken ? 'ACCESS_TOKEN_REJECTED' : 'AUTHENTICATION_FAILED',
     })
   } catch (error) {
     client.close()
-    throw duringSignIn(error, where)
+    throw duringSignIn(error, where, byToken ? 'an access token' : 'a password')
   } finally {
     // imapflow keeps its options for as long as it lives, and needs this no more.
     auth.pass = ''
+    auth.accessToken = ''
   }
   signedIn = true
   // We name folders as LIST does; imapflow would put the prefix of the personal namespace before names of the other ones.
@@ -172,15 +176,17 @@ function options(access: MailboxAccess, limits: ImapLimits): ImapFlowOptions {
 }
 
 /** Before the session stands, a lost connection is one that was not made; the rest keeps its meaning. */
-function duringSignIn(error: unknown, where: string): unknown {
+function duringSignIn(error: unknown, where: string, by: 'a password' | 'an access token'): unknown {
   if (error instanceof IngestError && error.code === 'CONNECTION_LOST')
     return new IngestError('CONNECTION_FAILED', error.message, { cause: error.cause })
   // imapflow's one failure without a code or an answer of the server.
   if (error instanceof Error && error.message === 'Unsupported authentication mechanism')
     return new IngestError(
       'AUTHENTICATION_FAILED',
-      `${where}: the server offers no way to sign in with a password`,
-      { cause: error },
+      `${where}: the server offers no way to sign in with ${by}`,
+      {
+        cause: error,
+      },
     )
   return error
 }

@@ -1,29 +1,9 @@
 import { type ErrorCode, IngestError } from '../errors.ts'
 import { connectionErrorCode, printable } from './connection-errors.ts'
+import { meaningOf } from './refusals.ts'
+import { bearerErrorOf } from './sasl.ts'
 
-// Everything that imapflow, TLS, the socket or the server can fail with, in the words of IngestError. By code; by text only
-// where servers give no code (THROTTLING_TEXTS).
-
-/** What the server says in brackets: RFC 5530, and Gmail's and Microsoft's own. */
-const BY_RESPONSE_CODE: Readonly<Record<string, ErrorCode>> = {
-  UNAVAILABLE: 'SERVER_UNAVAILABLE',
-  INUSE: 'SERVER_UNAVAILABLE',
-  SERVERBUG: 'SERVER_UNAVAILABLE',
-  CORRUPTION: 'SERVER_UNAVAILABLE',
-  LIMIT: 'THROTTLED',
-  THROTTLED: 'THROTTLED',
-  // Gmail: "Account exceeded command or bandwidth limits".
-  OVERQUOTA: 'THROTTLED',
-  AUTHENTICATIONFAILED: 'AUTHENTICATION_FAILED',
-  AUTHORIZATIONFAILED: 'AUTHENTICATION_FAILED',
-  EXPIRED: 'AUTHENTICATION_FAILED',
-  CONTACTADMIN: 'AUTHENTICATION_FAILED',
-  WEBALERT: 'AUTHENTICATION_FAILED',
-  PRIVACYREQUIRED: 'TLS_UNAVAILABLE',
-  NONEXISTENT: 'FOLDER_MISSING',
-  TRYCREATE: 'FOLDER_MISSING',
-  CLIENTBUG: 'PROTOCOL_VIOLATION',
-}
+// Everything that imapflow, TLS, the socket or the server can fail with, in the words of IngestError.
 
 /** The `code` of imapflow; those of the socket, DNS and TLS are in connection-errors.ts. */
 const BY_ERROR_CODE: Readonly<Record<string, ErrorCode>> = {
@@ -55,16 +35,6 @@ const BY_ERROR_CODE: Readonly<Record<string, ErrorCode>> = {
   TooManyResponses: 'PROTOCOL_VIOLATION',
 }
 
-/** A refused log-in that means "too often", not "wrong password": suspending the mailbox for it would be wrong. */
-const THROTTLING_TEXTS: readonly RegExp[] = [
-  // Exchange Online: the account is signed in, but its store does not answer: throttling, or a passing trouble.
-  /authenticated but not connected/i,
-  // Microsoft 365: "Request is throttled. Suggested Backoff Time: 92415 milliseconds".
-  /backoff time/i,
-  // Gmail: "[ALERT] Too many simultaneous connections"; Dovecot: "Maximum number of connections from user+IP exceeded".
-  /too many simultaneous connections|maximum number of connections/i,
-]
-
 /** What imapflow puts on its errors, as far as it is used here. */
 interface ImapFailure extends Error {
   readonly code?: unknown
@@ -74,6 +44,7 @@ interface ImapFailure extends Error {
   readonly response?: unknown
   readonly reason?: unknown
   readonly authenticationFailed?: unknown
+  readonly oauthError?: unknown
   readonly tlsFailed?: unknown
 }
 
@@ -93,9 +64,8 @@ export function toIngestError(
 }
 
 function classify(failure: ImapFailure, refused: ErrorCode): ErrorCode | undefined {
-  const said = answerOf(failure)
-  if (THROTTLING_TEXTS.some((text) => text.test(said))) return 'THROTTLED'
-  const byServer = BY_RESPONSE_CODE[responseCodeOf(failure)]
+  const byServer = meaningOf({ code: responseCodeOf(failure), text: answerOf(failure) })
+  if (byServer === 'AUTHENTICATION_FAILED') return secretRefused(refused)
   if (byServer) return byServer
   if (typeof failure.code === 'string') {
     const known = BY_ERROR_CODE[failure.code] ?? connectionErrorCode(failure.code)
@@ -103,9 +73,14 @@ function classify(failure: ImapFailure, refused: ErrorCode): ErrorCode | undefin
     if (failure.code.startsWith('ParserError')) return 'PROTOCOL_VIOLATION'
   }
   if (failure.tlsFailed === true) return 'TLS_UNAVAILABLE'
-  if (failure.authenticationFailed === true) return 'AUTHENTICATION_FAILED'
+  if (failure.authenticationFailed === true) return secretRefused(refused)
   if (failure.responseStatus === 'NO' || failure.responseStatus === 'BAD') return refused
   return undefined
+}
+
+/** A log-in says by `refused` whether it was by access token. */
+function secretRefused(refused: ErrorCode): ErrorCode {
+  return refused === 'ACCESS_TOKEN_REJECTED' ? refused : 'AUTHENTICATION_FAILED'
 }
 
 /** The response code (RFC 9051, 7.1), upper case; imapflow sets it for log-ins only, so it is read from the answer otherwise. */
@@ -133,5 +108,7 @@ function describe(failure: ImapFailure): string {
     failure.reason
   const text = typeof said === 'string' && said !== '' ? said : failure.message
   const status = failure.responseStatus ?? (failure.authenticationFailed === true ? 'NO' : undefined)
-  return printable(typeof status === 'string' ? `the server answered ${status}: ${text}` : text)
+  const token = bearerErrorOf(failure.oauthError)
+  const more = token === '' ? '' : ` (${token})`
+  return printable(typeof status === 'string' ? `the server answered ${status}: ${text}${more}` : text)
 }

@@ -2,28 +2,18 @@ import type { ErrorCode } from '../errors.ts'
 import { printable } from './connection-errors.ts'
 import type { MailboxAccess } from './mailbox.ts'
 import type { Pop3Connection } from './pop3-connection.ts'
-import { commandLine, parseCapabilities, type Status } from './pop3-wire.ts'
+import { commandLine, parseCapabilities, parseStatus, type Status } from './pop3-wire.ts'
+import { loginMeaningOf, meaningOf } from './refusals.ts'
+import { bearerError, oauthBearerMessage, plainMessage, xoauth2Message } from './sasl.ts'
 
 export type Capabilities = ReadonlyMap<string, readonly string[]>
-
-/** RESP-CODES (RFC 2449, 8; RFC 3206). */
-const BY_RESPONSE_CODE: Readonly<Record<string, ErrorCode>> = {
-  'IN-USE': 'MAILDROP_LOCKED',
-  'LOGIN-DELAY': 'THROTTLED',
-  'SYS/TEMP': 'SERVER_UNAVAILABLE',
-  'SYS/PERM': 'SERVER_UNAVAILABLE',
-  AUTH: 'AUTHENTICATION_FAILED',
-}
-
-/** Servers without RESP-CODES, in the words of RFC 1939, 4 and 7. */
-const LOCKED = /\b(locked|in use|busy)\b/i
 
 /** The most octets of a command line (RFC 2449, 4): a longer initial response goes into a line of its own (RFC 5034, 4). */
 const COMMAND_OCTETS = 255
 
-/** What the server's refusal means; `refused` without a code. */
+/** What the server's refusal means; `refused` when it does not say. */
 export function refusalOf(status: Status, refused: ErrorCode): ErrorCode {
-  return BY_RESPONSE_CODE[status.code] ?? (LOCKED.test(status.text) ? 'MAILDROP_LOCKED' : refused)
+  return meaningOf(status) ?? refused
 }
 
 /** The server's own words, bounded. */
@@ -31,11 +21,15 @@ export function said({ code, text }: Status): string {
   return `the server answered -ERR: ${printable(code ? `[${code}] ${text}` : text)}`
 }
 
+export type Secret =
+  | { readonly by: 'password'; readonly password: string }
+  | { readonly by: 'access token'; readonly accessToken: string }
+
 /** Greeting, STLS, log-in. Resolves to the capabilities of the signed-in session; empty for a server without CAPA. */
 export async function signIn(
   connection: Pop3Connection,
   access: MailboxAccess,
-  password: string,
+  secret: Secret,
 ): Promise<Capabilities> {
   connection.allow()
   const greeting = await connection.status('greeting')
@@ -51,7 +45,7 @@ export async function signIn(
   // A server may send a substitute for mail with 8-bit octets in its header to a client that has not said this (RFC 6856, 2.1).
   // Where it is refused, mail comes as the server likes to send it.
   if (offered.has('UTF8')) await connection.command(commandLine('UTF8'), 'UTF8')
-  await authenticate(connection, access.user, password, offered)
+  await authenticate(connection, access, secret, offered)
   return capabilitiesOf(connection)
 }
 
@@ -62,15 +56,30 @@ async function capabilitiesOf(connection: Pop3Connection): Promise<Capabilities>
 
 async function authenticate(
   connection: Pop3Connection,
+  access: MailboxAccess,
+  secret: Secret,
+  offered: Capabilities,
+): Promise<void> {
+  const { status, token } =
+    secret.by === 'password'
+      ? { status: await byPassword(connection, access.user, secret.password, offered), token: '' }
+      : await byAccessToken(connection, access, secret.accessToken, offered)
+  if (status.ok) return
+  const more = token === '' ? '' : ` (${token})`
+  throw connection.error(loginMeaningOf(status, secret.by), `sign-in: ${said(status)}${more}`)
+}
+
+/** PLAIN where it is offered; LOGIN where a server has taken USER away and has nothing better. */
+function byPassword(
+  connection: Pop3Connection,
   user: string,
   password: string,
   offered: Capabilities,
-): Promise<void> {
-  const status = offered.get('SASL')?.includes('PLAIN')
-    ? await plain(connection, user, password)
-    : await userPass(connection, user, password)
-  if (!status.ok)
-    throw connection.error(refusalOf(status, 'AUTHENTICATION_FAILED'), `sign-in: ${said(status)}`)
+): Promise<Status> {
+  const mechanisms = offered.get('SASL') ?? []
+  if (mechanisms.includes('PLAIN')) return plain(connection, user, password)
+  if (mechanisms.includes('LOGIN') && !offered.has('USER')) return login(connection, user, password)
+  return userPass(connection, user, password)
 }
 
 async function userPass(connection: Pop3Connection, user: string, password: string): Promise<Status> {
@@ -83,13 +92,83 @@ async function userPass(connection: Pop3Connection, user: string, password: stri
 async function plain(connection: Pop3Connection, user: string, password: string): Promise<Status> {
   // Neither may hold NUL, which parts them; line breaks are harmless in base64, and refused like everywhere.
   commandLine('AUTH', user, password)
-  const response = Buffer.from(`\0${user}\0${password}`).toString('base64')
-  const line = commandLine('AUTH', 'PLAIN', response)
-  if (line.length <= COMMAND_OCTETS) return connection.command(line, 'AUTH', 'AUTH PLAIN ***')
+  return finalOf(await respond(connection, 'PLAIN', base64(plainMessage(user, password))), 'AUTH')
+}
+
+/** The mechanism that nobody ever wrote down: the server asks for the name, then for the password. */
+async function login(connection: Pop3Connection, user: string, password: string): Promise<Status> {
+  commandLine('AUTH', user, password)
+  const name = await exchange(connection, commandLine('AUTH', 'LOGIN'))
+  if (name.status) return name.status
+  const secret = await exchange(connection, `${base64(user)}\r\n`)
+  if (secret.status) return secret.status
+  return connection.command(`${base64(password)}\r\n`, 'AUTH', '***')
+}
+
+/** OAUTHBEARER (RFC 7628) where it is offered, else XOAUTH2, also unasked: servers without CAPA know nothing else. */
+async function byAccessToken(
+  connection: Pop3Connection,
+  { user, host, port }: MailboxAccess,
+  accessToken: string,
+  offered: Capabilities,
+): Promise<{ status: Status; token: string }> {
+  const mechanisms = offered.get('SASL')
+  const bearer = mechanisms?.includes('OAUTHBEARER') === true
+  if (mechanisms && !bearer && !mechanisms.includes('XOAUTH2'))
+    throw connection.error(
+      'AUTHENTICATION_FAILED',
+      'the server offers no way to sign in with an access token',
+    )
+  // Fields of the message end with this, so that a name with one in it could bring a token of its own.
+  if (/[\x00-\x1f\x7f]/.test(user + accessToken))
+    throw connection.error('AUTHENTICATION_FAILED', 'the user name or access token holds a control character')
+  const answer = bearer
+    ? await respond(connection, 'OAUTHBEARER', base64(oauthBearerMessage(user, accessToken, { host, port })))
+    : // Microsoft takes it in two lines only; others take both.
+      await respond(connection, 'XOAUTH2', base64(xoauth2Message(user, accessToken)), 'two lines')
+  if (answer.status) return { status: answer.status, token: '' }
+  // The error comes as a challenge, and the refusal after an answer to it.
+  const status = await connection.command(bearer ? 'AQ==\r\n' : '\r\n', 'AUTH', bearer ? 'AQ==' : '')
+  return { status, token: bearerError(answer.challenge) }
+}
+
+/** Either the end of an exchange, or a challenge (RFC 5034, 4) in base64. */
+type SaslAnswer =
+  | { readonly status: Status; readonly challenge?: undefined }
+  | { readonly status?: undefined; readonly challenge: string }
+
+/** Begins a mechanism with the client's message, in the first line where it fits there. */
+async function respond(
+  connection: Pop3Connection,
+  mechanism: string,
+  message: string,
+  form: 'two lines' | 'one line if it fits' = 'one line if it fits',
+): Promise<SaslAnswer> {
+  const line = commandLine('AUTH', mechanism, message)
+  if (form !== 'two lines' && line.length <= COMMAND_OCTETS)
+    return exchange(connection, line, `AUTH ${mechanism} ***`)
+  const prompt = await exchange(connection, commandLine('AUTH', mechanism))
+  return prompt.status ? prompt : exchange(connection, `${message}\r\n`, '***')
+}
+
+async function exchange(connection: Pop3Connection, line: string, shown?: string): Promise<SaslAnswer> {
   connection.allow()
-  connection.send(commandLine('AUTH', 'PLAIN'))
-  const prompt = await connection.line('AUTH')
-  if (prompt.startsWith('+') && !/^\+OK/i.test(prompt))
-    return connection.command(`${response}\r\n`, 'AUTH', '***')
-  return { ok: false, code: '', text: prompt }
+  connection.send(line, shown ?? (line.startsWith('AUTH') ? line : '***'))
+  const answer = await connection.line('AUTH')
+  const [, challenge] = /^\+(?!OK\b) ?(.*)$/i.exec(answer) ?? []
+  return challenge === undefined ? { status: parseStatus(answer) ?? unread(answer) } : { challenge }
+}
+
+/** Whoever answers a message with one more question does not speak this mechanism. */
+function finalOf(answer: SaslAnswer, doing: string): Status {
+  return answer.status ?? { ok: false, code: '', text: `${doing}: one more question` }
+}
+
+/** What is no status line: it stands in the error as it is. */
+function unread(text: string): Status {
+  return { ok: false, code: '', text }
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64')
 }

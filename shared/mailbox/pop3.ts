@@ -18,7 +18,7 @@ import {
   type ServerId,
 } from './mailbox.ts'
 import { Pop3Connection, type Pop3Limits } from './pop3-connection.ts'
-import { type Capabilities, refusalOf, said, signIn } from './pop3-sign-in.ts'
+import { type Capabilities, refusalOf, type Secret, said, signIn } from './pop3-sign-in.ts'
 import { commandLine, parseRows } from './pop3-wire.ts'
 
 /**
@@ -34,10 +34,12 @@ export const openPop3: OpenMailbox = pop3Opener(POP3)
 /** `limits`: so that a test need not wait a minute. */
 export function pop3Opener(limits: Pop3Limits): OpenMailbox {
   return async (access) => {
-    const password = await access.password()
+    const secret: Secret = access.accessToken
+      ? { by: 'access token', accessToken: await access.accessToken() }
+      : { by: 'password', password: await access.password() }
     const connection = await Pop3Connection.open(access, limits)
     try {
-      const capabilities = await signIn(connection, access, password)
+      const capabilities = await signIn(connection, access, secret)
       return new Pop3Session(connection, access, capabilities, limits)
     } catch (error) {
       connection.destroy()
@@ -214,7 +216,10 @@ class Pop3Session implements MailboxSession {
     return { epoch: (uidls === undefined ? 'top' : 'uidl') as Epoch, messages }
   }
 
-  /** Multi-line answers; undefined for a command that the server refuses. */
+  /**
+   * Multi-line answers; undefined for a command that the server does not know. One that it knows and refuses must not look like an empty
+   * maildrop: Gmail takes the log-in of a mailbox without POP access, and refuses what comes next.
+   */
   async #answers(verbs: readonly string[]): Promise<(string | undefined)[]> {
     const connection = this.#connection
     if (this.#pipelining) connection.send(verbs.map((verb) => commandLine(verb)).join(''))
@@ -223,6 +228,8 @@ class Pop3Session implements MailboxSession {
       if (!this.#pipelining) connection.send(commandLine(verb))
       connection.allow(this.#limits.listOctets)
       const status = await connection.status(verb)
+      if (!status.ok && (status.code !== '' || verb === 'LIST'))
+        throw connection.error(refusalOf(status, 'SERVER_UNAVAILABLE'), `${verb}: ${said(status)}`)
       answers.push(status.ok ? await connection.text(verb) : undefined)
     }
     return answers

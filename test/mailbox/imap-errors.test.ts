@@ -34,7 +34,7 @@ const TABLE: readonly (readonly [string, Error, ErrorCode])[] = [
     'AUTHENTICATION_FAILED',
   ],
   ['log-in: AUTHORIZATIONFAILED', signIn('no', 'AUTHORIZATIONFAILED'), 'AUTHENTICATION_FAILED'],
-  ['log-in: EXPIRED', signIn('Password expired', 'EXPIRED'), 'AUTHENTICATION_FAILED'],
+  ['log-in: EXPIRED', signIn('Password expired', 'EXPIRED'), 'CREDENTIAL_EXPIRED'],
   ['log-in: PRIVACYREQUIRED', signIn('use TLS', 'PRIVACYREQUIRED'), 'TLS_UNAVAILABLE'],
   ['log-in: UNAVAILABLE', signIn('Temporary authentication failure.', 'UNAVAILABLE'), 'SERVER_UNAVAILABLE'],
   ['log-in: INUSE', signIn('in use', 'INUSE'), 'SERVER_UNAVAILABLE'],
@@ -42,7 +42,7 @@ const TABLE: readonly (readonly [string, Error, ErrorCode])[] = [
   [
     'log-in: Gmail, too many connections',
     signIn('[ALERT] Too many simultaneous connections. (Failure)', 'ALERT'),
-    'THROTTLED',
+    'TOO_MANY_CONNECTIONS',
   ],
   [
     'Exchange: authenticated but not connected',
