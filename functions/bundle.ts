@@ -49,6 +49,8 @@ async function bundle(source: string, into: string): Promise<Bundle> {
     chunkNames: '[hash]',
     platform: 'node',
     target: 'node24',
+    // ES modules of packages that have both: a dynamic import of CommonJS has no named exports, and nothing of it is left out.
+    mainFields: ['module', 'main'],
     format: 'esm',
     banner: { js: REQUIRE },
     minify: true,

@@ -10,7 +10,7 @@ import { Telemetry } from './lambda/telemetry.ts'
 
 const settings = readDrainMailboxEnvironment(process.env)
 const telemetry = new Telemetry('drain-mailbox', settings.deployment)
-const source = openMailboxes(settings, process.env)
+const source = openMailboxes(settings, process.env, telemetry)
 // The bundle has the worker as a file of its own beside this one.
 const parser = openWorkerParser({ workerUrl: new URL('./parse.worker.mjs', import.meta.url) })
 const requests = new DrainRequests({ queueUrl: settings.drainQueueUrl, parser, telemetry })

@@ -16,7 +16,7 @@ import { errorFields, levelOf, Telemetry } from './lambda/telemetry.ts'
 const QUEUE = 'drain-requests'
 const settings = readProbeMailboxesEnvironment(process.env)
 const telemetry = new Telemetry('probe-mailboxes', settings.deployment)
-const source = openMailboxes(settings, process.env)
+const source = openMailboxes(settings, process.env, telemetry)
 const queues = openSqsQueues({ queues: { [QUEUE]: settings.drainQueueUrl } })
 
 /** Rejects with a defect, or when a drain could not be requested: the group is probed again. A mailbox that fails is not a reason. */
@@ -59,20 +59,17 @@ async function probeGroup(record: SqsRecord, mailboxes: Mailboxes): Promise<void
  */
 async function reasonOfDrain(mailbox: MailboxConfig, mailboxes: Mailboxes): Promise<string | undefined> {
   const { archive, state } = mailboxes
-  const visit = mailboxes.visit(mailbox)
+  const { openMailbox, ended } = mailboxes.visit(mailbox)
   try {
-    const { due } = await probe(
-      mailbox,
-      { archive, state, openMailbox: visit.openMailbox },
-      { deadline: deadlineIn(LAMBDA.probeMs) },
-    )
-    await visit.ended(undefined)
+    const deadline = deadlineIn(LAMBDA.probeMs)
+    const { due } = await probe(mailbox, { archive, state, openMailbox }, { deadline })
+    await ended(undefined)
     return due
   } catch (error) {
     if (!(error instanceof IngestError)) throw error
     telemetry.mailboxFailed(mailbox.id, error)
     telemetry[levelOf(error)]('mailbox could not be probed', { mailbox: mailbox.id, ...errorFields(error) })
-    await visit.ended(error)
+    await ended(error)
     return undefined
   }
 }

@@ -58,9 +58,9 @@ export class DrainRequests {
     try {
       return await this.#drain(request, mailbox, mailboxes, record, Math.min(LAMBDA.sliceMs, leftMs))
     } catch (error) {
-      // What is around the drain: suspension, continuation.
+      // The drain tells its own in the report; this is of the continuation.
       if (!(error instanceof IngestError)) throw error
-      this.#failed(mailbox, error, 'drain could not be followed up')
+      this.#failed(mailbox, error, 'continuation could not be requested')
       return this.#comeBack(record)
     }
   }

@@ -4,17 +4,17 @@ import type { Config, MailboxConfig } from '../../shared/contract/config.ts'
 import { secretReference } from '../../shared/contract/deployment.ts'
 import type { Environment, MailboxFunctionSettings } from '../../shared/contract/environment.ts'
 import type { MailboxId } from '../../shared/contract/ids.ts'
-import type { Credentials } from '../../shared/credentials/credentials.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import { IngestError } from '../../shared/errors.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import type { EventQueues } from '../../shared/queue/queue.ts'
 import { openSqsQueues, type SqsQueues } from '../../shared/queue/sqs.ts'
 import type { StateStore } from '../../shared/state/state.ts'
-import { openSuspensions, type Suspensions } from '../../shared/suspension.ts'
+import { openSuspensions } from '../../shared/suspension.ts'
 import { openAwsArchive, openAwsState } from '../aws-buckets.ts'
 import { type AccessOptions, mailboxOpener } from '../compose.ts'
 import { Configuration } from './configuration.ts'
+import { errorFields, type Telemetry } from './telemetry.ts'
 import { beginVisit, type Visit } from './visit.ts'
 
 // What the functions that sign in to mailboxes share: opened once for an execution environment, which ends without a word, so nothing
@@ -42,7 +42,11 @@ interface Opened {
   readonly mailboxes: Mailboxes
 }
 
-export function openMailboxes(settings: MailboxFunctionSettings, environment: Environment): MailboxSource {
+export function openMailboxes(
+  settings: MailboxFunctionSettings,
+  environment: Environment,
+  telemetry: Telemetry,
+): MailboxSource {
   const archive = openAwsArchive(settings.archiveBucket, environment)
   const state = openAwsState(settings.stateBucket, environment)
   const configuration = new Configuration(state)
@@ -58,8 +62,20 @@ export function openMailboxes(settings: MailboxFunctionSettings, environment: En
       )
     const queues = openSqsQueues({ queues: applied?.config.queues ?? {} })
     const suspensions = openSuspensions({ state, queues, credentials })
-    const stores = { archive, state, queues }
-    return { applied, queues, mailboxes: mailboxesOf(applied, stores, credentials, suspensions) }
+    const { config, authorities = {} } = applied ?? {}
+    const byId = new Map(config?.mailboxes.map((mailbox) => [mailbox.id, mailbox]))
+    const mailboxes: Mailboxes = {
+      archive,
+      state,
+      queues,
+      routes: config?.routes ?? [],
+      find: (id) => byId.get(id),
+      visit: (mailbox) =>
+        beginVisit(mailbox, opener(mailbox, { credentials, authorities }), suspensions, (error) =>
+          telemetry.warn('suspension could not be kept', { mailbox: mailbox.id, ...errorFields(error) }),
+        ),
+    }
+    return { applied, queues, mailboxes }
   }
 
   return {
@@ -72,22 +88,6 @@ export function openMailboxes(settings: MailboxFunctionSettings, environment: En
       }
       return opened.mailboxes
     },
-  }
-}
-
-function mailboxesOf(
-  applied: Applied | undefined,
-  stores: Pick<Mailboxes, 'archive' | 'state' | 'queues'>,
-  credentials: Credentials,
-  suspensions: Suspensions,
-): Mailboxes {
-  const { config, authorities = {} } = applied ?? {}
-  const byId = new Map(config?.mailboxes.map((mailbox) => [mailbox.id, mailbox]))
-  return {
-    ...stores,
-    routes: config?.routes ?? [],
-    find: (id) => byId.get(id),
-    visit: (mailbox) => beginVisit(mailbox, opener(mailbox, { credentials, authorities }), suspensions),
   }
 }
 

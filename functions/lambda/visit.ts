@@ -10,7 +10,10 @@ import { type Admission, type Suspensions, suspends } from '../../shared/suspens
 export interface Visit {
   /** Opens the mailbox. While it is suspended: rejects with the error that it is suspended for, without a word to the server. */
   readonly openMailbox: () => Promise<MailboxSession>
-  /** Tells how it ended. Does nothing when the server was not asked. Rejects with ARCHIVE_…. */
+  /**
+   * Tells how it ended; does nothing when the server was not asked. What cannot be kept of it for the moment is handed to `unkept`, for it takes
+   * nothing back: the next visit finds out again.
+   */
   ended(error: IngestError | undefined): Promise<void>
 }
 
@@ -18,6 +21,7 @@ export function beginVisit(
   mailbox: MailboxConfig,
   open: () => Promise<MailboxSession>,
   suspensions: Suspensions,
+  unkept: (error: IngestError) => void,
 ): Visit {
   let admission: Admission | undefined
   let entered = false
@@ -37,8 +41,13 @@ export function beginVisit(
     },
     async ended(error) {
       if (!admission?.admitted) return
-      if (error && suspends(error)) await suspensions.failed(mailbox, error)
-      else if (entered && admission.suspension) await suspensions.succeeded(mailbox)
+      try {
+        if (error && suspends(error)) await suspensions.failed(mailbox, error)
+        else if (entered && admission.suspension) await suspensions.succeeded(mailbox)
+      } catch (trouble) {
+        if (!(trouble instanceof IngestError)) throw trouble
+        unkept(trouble)
+      }
     },
   }
 }
