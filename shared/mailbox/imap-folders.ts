@@ -3,40 +3,53 @@ import { matchesGlob } from '../contract/glob.ts'
 import type { Epoch } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import type { ImapConnection } from './imap-connection.ts'
-import type { FolderStatus } from './mailbox.ts'
+import type { FolderStatus, MailboxAccess } from './mailbox.ts'
+
+export interface ListedFolder {
+  readonly path: string
+  /** What the server says that it is for: `\\All`, `\\Trash` … (RFC 6154). */
+  readonly uses: readonly string[]
+}
 
 /** LIST "" "*": the folders that can be selected. imapflow puts INBOX and the special ones first, then goes by name. */
-export async function listFolders(connection: ImapConnection): Promise<readonly string[]> {
+export async function listFolders(connection: ImapConnection): Promise<readonly ListedFolder[]> {
   const folders = await connection.run('LIST', () => connection.client.list({ listOnly: true }))
-  return folders.filter(selectable).map((folder) => folder.path)
+  return folders.filter(selectable).map(({ path, flags }) => ({ path, uses: [...flags] }))
 }
 
 /**
  * The folders that the globs name. A glob without wildcard that names nothing is a mistake of the operator (FOLDER_MISSING);
- * one with a wildcard may match nothing. `prefix` is that of the personal namespace and may be left out by the operator.
+ * one with a wildcard may match nothing, and leaves out what is to be skipped. `prefix` is that of the personal namespace and
+ * may be left out by the operator.
  */
 export function matchFolders(
-  there: readonly string[],
-  globs: readonly string[],
+  there: readonly ListedFolder[],
+  { folders: globs, skipFolders: skipped = [] }: Pick<MailboxAccess, 'folders' | 'skipFolders'>,
   { where, prefix }: { where: string; prefix: string },
 ): readonly string[] {
   for (const glob of globs)
-    if (!hasWildcard(glob) && !there.some((folder) => isNamed(folder, glob, prefix)))
+    if (!hasWildcard(glob) && !there.some(({ path }) => isNamed(path, glob, prefix)))
       throw missing(glob, there, where)
-  return there.filter((folder) => globs.some((glob) => matches(folder, glob, prefix)))
+  const skips = ({ path, uses }: ListedFolder): boolean =>
+    skipped.some((skip) => isUse(skip, uses) || matches(path, skip, prefix))
+  return there
+    .filter((folder) =>
+      globs.some((glob) => matches(folder.path, glob, prefix) && !(hasWildcard(glob) && skips(folder))),
+    )
+    .map(({ path }) => path)
 }
 
 /** The server's spelling of one folder: rejects with FOLDER_MISSING. */
 export function resolveFolder(
-  there: readonly string[],
+  there: readonly ListedFolder[],
   name: string,
   { where, prefix }: { where: string; prefix: string },
 ): string {
   // The exact name goes before one that the prefix completes.
   const found =
-    there.find((folder) => folder === name) ?? there.find((folder) => isNamed(folder, name, prefix))
+    there.find(({ path }) => path === name) ?? there.find(({ path }) => isNamed(path, name, prefix))
   if (found === undefined) throw missing(name, there, where)
-  return found
+  return found.path
 }
 
 export async function folderStatus(connection: ImapConnection, folder: string): Promise<FolderStatus> {
@@ -81,7 +94,12 @@ function selectable(folder: ListResponse): boolean {
   return ![...folder.flags].some((flag) => /^\\(noselect|nonexistent)$/i.test(flag))
 }
 
-function missing(name: string, there: readonly string[], where: string): IngestError {
-  const shown = there.slice(0, 30).join(', ') + (there.length > 30 ? ` and ${there.length - 30} more` : '')
+function isUse(skip: string, uses: readonly string[]): boolean {
+  return skip.startsWith('\\') && uses.some((use) => use.toLowerCase() === skip.toLowerCase())
+}
+
+function missing(name: string, there: readonly ListedFolder[], where: string): IngestError {
+  const paths = there.map(({ path }) => path)
+  const shown = paths.slice(0, 30).join(', ') + (there.length > 30 ? ` and ${there.length - 30} more` : '')
   return new IngestError('FOLDER_MISSING', `${where}: no folder ${name}; there are ${shown || 'none'}`)
 }

@@ -65,7 +65,7 @@ function imapWatch(access: MailboxAccess, connection: ImapConnection, listener: 
       return canIdle
     },
 
-    folders: () => command(async () => matchFolders(await listFolders(connection), access.folders, naming)),
+    folders: () => command(async () => matchFolders(await listFolders(connection), access, naming)),
 
     select: (folder) =>
       command(async () => {

@@ -4,7 +4,14 @@ import { IMAP } from '../limits.ts'
 import { acknowledgeMessages, findOutstanding } from './imap-acknowledge.ts'
 import { connectImap, type ImapConnection, type ImapLimits } from './imap-connection.ts'
 import { fetchMessages, type Known, knowing } from './imap-fetch.ts'
-import { epochOf, folderStatus, listFolders, matchFolders, resolveFolder } from './imap-folders.ts'
+import {
+  epochOf,
+  folderStatus,
+  type ListedFolder,
+  listFolders,
+  matchFolders,
+  resolveFolder,
+} from './imap-folders.ts'
 import { criteriaOf, searchAll, searchAmong } from './imap-search.ts'
 import type { Listing, MailboxAccess, MailboxSession, OpenMailbox, ServerId } from './mailbox.ts'
 import { isUid, sortedUids } from './uid-set.ts'
@@ -24,11 +31,11 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
   const { client, where } = connection
   const naming = { where, prefix: connection.namespacePrefix }
   const known = new WeakMap<Listing, Known>()
-  let there: readonly string[] | undefined
+  let there: readonly ListedFolder[] | undefined
   let cap: number | undefined
   let closing: Promise<void> | undefined
 
-  const allFolders = async (): Promise<readonly string[]> => {
+  const allFolders = async (): Promise<readonly ListedFolder[]> => {
     there ??= await listFolders(connection)
     return there
   }
@@ -61,11 +68,11 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     acknowledgedBy: 'acknowledge',
 
     async folders() {
-      return matchFolders(await allFolders(), access.folders, naming)
+      return matchFolders(await allFolders(), access, naming)
     },
 
     async status() {
-      const folders = matchFolders(await allFolders(), access.folders, naming)
+      const folders = matchFolders(await allFolders(), access, naming)
       const statuses = []
       for (const folder of folders) statuses.push(await folderStatus(connection, folder))
       return statuses
