@@ -129,7 +129,8 @@ export const PARSER = {
 /** SQS (AWS, "Amazon SQS message quotas"). */
 export const QUEUE = {
   batchMessages: 10,
-  /** A message and a whole batch: 1 MiB; 16 KiB are kept for attributes. */
+  messageOctets: 1 * MIB,
+  /** A whole batch: 1 MiB; 16 KiB are kept for attributes. */
   batchOctets: 1 * MIB - 16 * KIB,
   /** Our bound for one event: far below 1 MiB; long lists are cut and marked. */
   eventOctets: 64 * KIB,
@@ -186,8 +187,8 @@ export const LAMBDA = {
   sliceMs: 2 * MINUTE,
   /** Of an invocation's time, kept for what comes after the drain: the continuation, the log. */
   reserveMs: 5 * SECOND,
-  /** A drain with less time than this would sign in for nothing: half of it is kept for closing. */
-  leastMs: 20 * SECOND,
+  /** A drain with less time than this would sign in for nothing: DRAIN.closingMs of it are kept for closing. */
+  leastMs: 12 * SECOND,
   /** A drain whose session failed comes back after this, then after four times as long; queues move what came three times to the dead letters. */
   comeBackMs: 1 * MINUTE,
   comeBackMostMs: 15 * MINUTE,
@@ -223,10 +224,14 @@ export const CREDENTIALS = {
   rotationAttempts: 3,
 } as const
 
-/** Mailboxes that cannot be entered: how often log-ins that fail are tried. */
+/** Mailboxes that cannot be entered: how often log-ins that fail are tried. Doubled after each failure, up to `longestPauseMs`. */
 export const SUSPENSION = {
-  /** Doubled after each failure: four failed log-ins in the first hour, at most one in four hours later. */
+  /** Four failed log-ins in the first hour, at most one in four hours later. */
   firstPauseMs: 5 * MINUTE,
+  /** What an administrator has to change takes longer, and Microsoft 365 needs up to an hour to notice. */
+  administratorPauseMs: 30 * MINUTE,
+  /** Whoever knocks at a restricted account prolongs the restriction. */
+  restrictedPauseMs: 60 * MINUTE,
   longestPauseMs: 240 * MINUTE,
 } as const
 
