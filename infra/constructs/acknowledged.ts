@@ -85,6 +85,24 @@ const REASONS = {
     reason:
       'Nothing joins the default security group. Closing it takes a function that may change every security group of the account.',
   },
+  tasksNeedTheInternet: {
+    id: 'NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW',
+    reason: 'The relay speaks to mail servers in the internet; its security group lets nothing in.',
+  },
+  nothingToRefuse: {
+    id: 'AwsSolutions-VPC7',
+    reason:
+      'Nothing but the relay is in this network, which lists its connections by itself; its security group lets nothing in.',
+  },
+  noFlowLog: {
+    id: 'NIST.800.53.R5-VPCFlowLogsEnabled',
+    reason:
+      'Nothing but the relay is in this network, which lists its connections by itself; its security group lets nothing in.',
+  },
+  environmentWithoutSecrets: {
+    id: 'AwsSolutions-ECS2',
+    reason: 'Names of what is deployed; secrets are read by the task when it signs in.',
+  },
   natNeedsTheInternet: {
     id: 'NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW',
     reason: 'The way of the NAT gateway to mail servers in the internet; nothing else is in these subnets.',

@@ -79,6 +79,35 @@ export function probeRights(
   ]
 }
 
+/** Signs in, keeps account of log-ins that fail, and asks for drains: neither the archive nor a snapshot is its business. */
+export function relayRights(
+  scope: Construct,
+  archive: IMailArchive,
+  secrets: Secrets,
+): iam.PolicyStatement[] {
+  const { stateBucket, encryptionKey } = archive
+  return [
+    allow(
+      'ReadState',
+      ['s3:GetObject'],
+      [stateBucket.arnForObjects(MAILBOXES_KEY), stateBucket.arnForObjects('suspensions/*')],
+    ),
+    allow('SuspendMailboxes', ['s3:PutObject'], [stateBucket.arnForObjects('suspensions/*')]),
+    allow('TellAbsentStateFromDenied', ['s3:ListBucket'], [stateBucket.bucketArn]),
+    ...(encryptionKey
+      ? [
+          allow(
+            'UseTheKey',
+            ['kms:Decrypt', 'kms:GenerateDataKey'],
+            [encryptionKey.keyArn],
+            throughS3(scope, [stateBucket]),
+          ),
+        ]
+      : []),
+    ...useSecrets(scope, secrets),
+  ]
+}
+
 export function drainRights(
   scope: Construct,
   archive: IMailArchive,

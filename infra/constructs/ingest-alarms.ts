@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import * as actions from 'aws-cdk-lib/aws-cloudwatch-actions'
+import type * as ecs from 'aws-cdk-lib/aws-ecs'
 import type * as sns from 'aws-cdk-lib/aws-sns'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
@@ -36,6 +37,8 @@ export interface IngestAlarmsProps {
   readonly requests: Readonly<Record<'probe' | 'drain', RequestQueue>>
   readonly scheduleDeadLetters: sqs.Queue
   readonly events: Readonly<Record<string, EventQueue>>
+  /** One service for each shard. */
+  readonly relays: readonly ecs.FargateService[]
 }
 
 interface AlarmOptions {
@@ -65,6 +68,7 @@ export class IngestAlarms extends Construct {
     this.watchFunctions()
     this.watchQueues()
     this.watchMessages()
+    this.watchRelays()
   }
 
   add(kind: AlarmKind, options: AlarmOptions): cloudwatch.Alarm {
@@ -212,6 +216,24 @@ export class IngestAlarms extends Construct {
       description: 'A message could not be fetched five times and was given up for now; its mailbox goes on.',
       metric: countOf(deployment, 'messagesQuarantined', 'drain-mailbox'),
     })
+  }
+
+  private watchRelays(): void {
+    for (const [index, service] of this.props.relays.entries())
+      this.add('relay-down', {
+        subject: `shard-${index}`,
+        description: `Shard ${index} of the relay does not run: its mailboxes are drained when they are due, and not at once.`,
+        metric: new cloudwatch.Metric({
+          namespace: 'ECS/ContainerInsights',
+          metricName: 'RunningTaskCount',
+          dimensionsMap: { ClusterName: service.cluster.clusterName, ServiceName: service.serviceName },
+          statistic: cloudwatch.Stats.AVERAGE,
+          period: Duration.minutes(5),
+        }),
+        below: true,
+        periods: 2,
+        silenceBreaches: true,
+      })
   }
 }
 

@@ -17,7 +17,16 @@ import { AlarmTopic } from './alarm-topic.ts'
 import { DEAD_LETTERS_KEPT, QUEUE_PROPS } from './dead-letters.ts'
 import { DrainSchedule } from './drain-schedule.ts'
 import { EventQueue } from './event-queue.ts'
-import { drainRights, find, postpone, probeRights, readMailboxes, send } from './function-rights.ts'
+import {
+  drainRights,
+  find,
+  postpone,
+  probeRights,
+  readMailboxes,
+  relayRights,
+  send,
+} from './function-rights.ts'
+import { IdleRelay, type RelayOptions } from './idle-relay.ts'
 import { IngestAlarms } from './ingest-alarms.ts'
 import { IngestDashboard } from './ingest-dashboard.ts'
 import { IngestFunction } from './ingest-function.ts'
@@ -53,6 +62,8 @@ export interface MailIngestProps {
   readonly probesAtOnce?: number | undefined
   /** Everything leaves by one IPv4 address: a network with a NAT gateway. @default false: functions have no network of ours */
   readonly staticAddress?: boolean | undefined
+  /** Watches mailboxes by IDLE. @default nobody does: they are drained when they are due */
+  readonly relay?: RelayOptions | undefined
   /** @default 90 days */
   readonly logDays?: logs.RetentionDays | undefined
   /** Encrypts logs and alarms by a key of your own. @default true when the archive has a key */
@@ -83,6 +94,8 @@ export class MailIngest extends Construct {
   readonly dashboard: cloudwatch.Dashboard
   /** Undefined without `staticAddress`. */
   readonly network: StaticNetwork | undefined
+  /** Undefined without `relay`. */
+  readonly relay: IdleRelay | undefined
   private readonly props: MailIngestProps
   private readonly logDays: logs.RetentionDays
   private readonly key: kms.IKey | undefined
@@ -127,6 +140,8 @@ export class MailIngest extends Construct {
       tick: TICK,
     })
 
+    this.relay = props.relay && this.makeRelay(props.relay)
+
     this.alarmTopic = new AlarmTopic(this, 'AlarmTopic', { email: props.alarmEmail ?? [], key: this.key })
     const shown = {
       deployment: props.deployment,
@@ -141,6 +156,7 @@ export class MailIngest extends Construct {
       missedIntervals: props.missedIntervals ?? 3,
       queueAgeMinutes: props.queueAgeMinutes ?? 30,
       scheduleDeadLetters,
+      relays: this.relay?.services ?? [],
     })
     this.dashboard = new IngestDashboard(this, 'Dashboard', {
       ...shown,
@@ -222,6 +238,28 @@ export class MailIngest extends Construct {
     })
     drain.takesFrom(this.drainRequests.queue, FUNCTIONS['drain-mailbox'].batchSize, this.drainsAtOnce)
     return drain
+  }
+
+  private makeRelay(options: RelayOptions): IdleRelay {
+    const { deployment, archive, mailboxes } = this.props
+    const defaultArns = [this.defaultQueue.queueArn]
+    return new IdleRelay(this, 'Relay', {
+      ...options,
+      environment: {
+        DEPLOYMENT: deployment,
+        STATE_BUCKET: archive.stateBucket.bucketName,
+        DRAIN_QUEUE_URL: this.drainRequests.queue.queueUrl,
+      },
+      statements: [
+        ...relayRights(this, archive, this.secrets),
+        send('AskForDrains', [...defaultArns, this.drainRequests.queue.queueArn]),
+        find('FindEventQueues', defaultArns),
+      ],
+      mailPorts: mailboxes.map(portOf),
+      vpc: this.network?.vpc,
+      logDays: this.logDays,
+      logKey: this.key,
+    })
   }
 
   private makeFunction(

@@ -5,6 +5,7 @@ import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { acknowledge } from './acknowledged.ts'
+import { outwardGroup } from './outward.ts'
 
 export interface StaticNetworkProps {
   /** TCP ports of the mail servers. */
@@ -44,13 +45,7 @@ export class StaticNetwork extends Construct {
     acknowledge(vpc, 'unusedDefaultGroup', 'natNeedsTheInternet')
     // The CDK's classes and interfaces disagree about undefined.
     this.vpc = vpc as ec2.IVpc
-    this.securityGroup = new ec2.SecurityGroup(this, 'Outward', {
-      vpc: this.vpc,
-      description: 'Mailsluice: to mail servers and to AWS; nothing comes in',
-      allowAllOutbound: false,
-    })
-    for (const port of new Set([443, ...mailPorts]))
-      this.securityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(port), port === 443 ? 'AWS' : 'mail')
+    this.securityGroup = outwardGroup(this, this.vpc, mailPorts)
     this.logRefusals(logDays, logKey)
   }
 

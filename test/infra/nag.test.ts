@@ -6,6 +6,8 @@ import { build, yaml } from '../support/stacks.ts'
 
 const PACKS = { AwsSolutions: AwsSolutionsChecks, 'NIST 800-53 revision 5': NIST80053R5Checks }
 
+const WATCHED = '- { id: w, protocol: imap, host: h.example, user: w, credential: "ssm:/w", idle: true }'
+
 /** Every choice that makes other resources. */
 const CHOICES: Readonly<Record<string, string>> = {
   'the defaults': yaml(),
@@ -14,12 +16,14 @@ const CHOICES: Readonly<Record<string, string>> = {
   'a copy': yaml({
     aws: 'replication: { bucket: "arn:aws:s3:::copies", key: "arn:aws:kms:eu-west-1:444455556666:key/1" }',
   }),
+  'a relay in a network of its own': yaml({ mailboxes: WATCHED }),
+  'a relay behind a static address': yaml({ mailboxes: WATCHED, aws: 'network: { staticAddress: true }' }),
   'reserved concurrency': yaml({ aws: 'drains: { reserved: true }' }),
 }
 
 /** As the packs see an app that is synthesized, references between its stacks included. */
 function synthesized(text: string): App {
-  const { app } = build(text)
+  const { app } = build(text, text.includes('idle: true') ? { relay: {} } : {})
   app.synth()
   return app
 }

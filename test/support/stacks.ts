@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { App } from 'aws-cdk-lib'
+import * as ecs from 'aws-cdk-lib/aws-ecs'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import cdkJson from '../../cdk.json' with { type: 'json' }
 import { ArchiveStack } from '../../infra/archive-stack.ts'
+import type { RelayOptions } from '../../infra/constructs/idle-relay.ts'
 import { IngestStack } from '../../infra/ingest-stack.ts'
 import { archiveProps, ingestProps } from '../../infra/stack-props.ts'
 import { parseConfig } from '../../shared/contract/config.ts'
@@ -60,7 +62,11 @@ export function yaml({ aws = '', mailboxes = '', archive = '', queues = '' } = {
   ].join('\n')
 }
 
-export function build(text: string): Stacks {
+/** `relay`: by a container that nobody builds. */
+export function build(
+  text: string,
+  { relay }: { readonly relay?: Omit<RelayOptions, 'image'> } = {},
+): Stacks {
   const { config, problems } = parseConfig(text)
   if (!config) throw new Error(problems.join('\n'))
   const undeployable = deploymentProblems(config)
@@ -75,13 +81,18 @@ export function build(text: string): Stacks {
     recordsOfficer: aws.recordsOfficer,
   })
   const ingest = new IngestStack(app, ingestStackName(aws), {
-    ingest: { ...ingestProps(config), archive: archive.archive, code: emptyCode },
+    ingest: {
+      ...ingestProps(config),
+      archive: archive.archive,
+      code: emptyCode,
+      ...(relay && { relay: { ...relay, image: ecs.ContainerImage.fromRegistry('registry.example/relay') } }),
+    },
   })
   return { app, archive, ingest }
 }
 
 /** The templates of a configuration; see `yaml`. */
-export function templates(text: string = yaml()): Templates {
-  const { app } = build(text)
+export function templates(text: string = yaml(), options: Parameters<typeof build>[1] = {}): Templates {
+  const { app } = build(text, options)
   return new Templates(app.synth().stacks.map(({ template }) => template as TemplateJson))
 }

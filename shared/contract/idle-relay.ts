@@ -1,0 +1,15 @@
+// What infra and the relay (functions/idle-relay.task.ts, a container on Fargate) agree on.
+
+/** SHARD_INDEX: from 0. A task watches its share of the mailboxes. */
+export type IdleRelayEnvironment = Readonly<
+  Record<'DEPLOYMENT' | 'STATE_BUCKET' | 'DRAIN_QUEUE_URL' | 'SHARD_INDEX' | 'SHARD_COUNT', string>
+>
+
+/**
+ * The relay touches this file while its event loop and its timers run. `staleSeconds` later the container counts as unhealthy and is replaced.
+ * Under /tmp, the one place where the container may write.
+ */
+export const RELAY_HEARTBEAT = { file: '/tmp/alive', staleSeconds: 120 } as const
+
+/** From SIGTERM to SIGKILL: time to send what waits, and to sign out everywhere. */
+export const RELAY_STOP_SECONDS = 30

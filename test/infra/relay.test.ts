@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { RELAY_HEARTBEAT, RELAY_STOP_SECONDS } from '../../shared/contract/idle-relay.ts'
+import { RELAY } from '../../shared/limits.ts'
+import { templates, yaml } from '../support/stacks.ts'
+import { listOf, type Templates } from '../support/templates.ts'
+
+const world = templates(yaml(), { relay: { shards: 3 } })
+const behindNat = templates(yaml({ aws: 'network: { staticAddress: true }' }), { relay: {} })
+
+type Properties = Readonly<Record<string, unknown>>
+
+const servicesOf = (from: Templates): Properties[] =>
+  from.ofType('AWS::ECS::Service').map(([, { Properties }]) => Properties)
+const tasksOf = (from: Templates): Properties[] =>
+  from.ofType('AWS::ECS::TaskDefinition').map(([, { Properties }]) => Properties)
+
+interface Container {
+  readonly Environment: readonly { readonly Name: string; readonly Value: string }[]
+  readonly HealthCheck: { readonly Command: readonly string[] }
+  readonly StopTimeout: number
+  readonly ReadonlyRootFilesystem: boolean
+  readonly LinuxParameters: { readonly InitProcessEnabled: boolean }
+}
+
+const containersOf = (from: Templates): Container[] =>
+  tasksOf(from).flatMap(({ ContainerDefinitions }) => ContainerDefinitions as Container[])
+
+function environmentOf({ Environment }: Container): Record<string, string> {
+  return Object.fromEntries(Environment.map(({ Name, Value }) => [Name, Value]))
+}
+
+test('the mailboxes are shared by as many tasks as were asked for, each told its share', () => {
+  assert.equal(servicesOf(world).length, 3)
+  assert.deepEqual(
+    containersOf(world).map((container) => {
+      const { SHARD_INDEX, SHARD_COUNT } = environmentOf(container)
+      return `${SHARD_INDEX} of ${SHARD_COUNT}`
+    }),
+    ['0 of 3', '1 of 3', '2 of 3'],
+  )
+})
+
+test('no two tasks of a shard run at the same time, also while one is replaced', () => {
+  for (const { DesiredCount, DeploymentConfiguration } of servicesOf(world)) {
+    assert.equal(DesiredCount, 1)
+    const { MaximumPercent, MinimumHealthyPercent } = DeploymentConfiguration as Properties
+    assert.deepEqual([MinimumHealthyPercent, MaximumPercent], [0, 100])
+  }
+})
+
+test('a deployment that does not come up is taken back', () => {
+  for (const { DeploymentConfiguration } of servicesOf(world))
+    assert.deepEqual((DeploymentConfiguration as Properties).DeploymentCircuitBreaker, {
+      Enable: true,
+      Rollback: true,
+    })
+})
+
+test('runs on arm64, with a file system that it cannot write to but for /tmp', () => {
+  for (const { RuntimePlatform } of tasksOf(world))
+    assert.deepEqual(RuntimePlatform, { CpuArchitecture: 'ARM64', OperatingSystemFamily: 'LINUX' })
+  for (const { ReadonlyRootFilesystem } of containersOf(world)) assert.equal(ReadonlyRootFilesystem, true)
+  assert.ok(RELAY_HEARTBEAT.file.startsWith('/tmp/'))
+})
+
+test('is asked to stop, and has the time to sign out everywhere', () => {
+  for (const { StopTimeout, LinuxParameters } of containersOf(world)) {
+    assert.equal(StopTimeout, RELAY_STOP_SECONDS)
+    assert.ok(StopTimeout * 1000 > RELAY.closingMs)
+    assert.equal(LinuxParameters.InitProcessEnabled, true)
+  }
+})
+
+test('is replaced when its heartbeat is old', () => {
+  for (const { HealthCheck } of containersOf(world))
+    assert.match(HealthCheck.Command.join(' '), /^CMD node -e .*statSync\('\/tmp\/alive'\).*120e3/)
+})
+
+describe('its network', () => {
+  test('is of its own, with an address for each task and no NAT gateway that cuts idle connections', () => {
+    assert.deepEqual(world.ofType('AWS::EC2::NatGateway'), [])
+    for (const { NetworkConfiguration } of servicesOf(world))
+      assert.equal(
+        (NetworkConfiguration as { AwsvpcConfiguration: Properties }).AwsvpcConfiguration.AssignPublicIp,
+        'ENABLED',
+      )
+  })
+
+  test('is that of the functions when everything leaves by one address', () => {
+    assert.equal(behindNat.ofType('AWS::EC2::VPC').length, 1)
+    for (const { NetworkConfiguration } of servicesOf(behindNat))
+      assert.equal(
+        (NetworkConfiguration as { AwsvpcConfiguration: Properties }).AwsvpcConfiguration.AssignPublicIp,
+        'DISABLED',
+      )
+  })
+
+  test('lets nothing in', () => {
+    for (const from of [world, behindNat])
+      for (const [id, { Properties }] of from.ofType('AWS::EC2::SecurityGroup'))
+        assert.equal(Properties.SecurityGroupIngress, undefined, id)
+    assert.deepEqual(world.ofType('AWS::EC2::SecurityGroupIngress'), [])
+  })
+})
+
+test('only wakes: it reads neither mail nor ledgers, and writes nothing but suspensions', () => {
+  const [role] = world.one('AWS::IAM::Role', 'MailIngestRelayRole')
+  const statements = world.policiesOf(role).flatMap(({ Statement }) => Statement)
+  assert.deepEqual([...new Set(statements.flatMap(({ Action }) => listOf(Action)))].sort(), [
+    'kms:Decrypt',
+    'kms:GenerateDataKey',
+    's3:GetObject',
+    's3:ListBucket',
+    's3:PutObject',
+    'secretsmanager:GetSecretValue',
+    'sqs:GetQueueUrl',
+    'sqs:SendMessage',
+    'ssm:GetParameter',
+  ])
+  const mail = world.arnOf(world.one('AWS::S3::Bucket', 'MailArchiveMail')[0])
+  for (const { Resource } of statements)
+    for (const resource of listOf(Resource)) assert.ok(!resource.startsWith(mail), resource)
+  const puts = statements.filter(({ Action }) => listOf(Action).includes('s3:PutObject'))
+  const state = world.arnOf(world.one('AWS::S3::Bucket', 'MailArchiveState')[0])
+  assert.deepEqual(
+    puts.flatMap(({ Resource }) => listOf(Resource)),
+    [`${state}/suspensions/*`],
+  )
+})
+
+test('a shard that does not run raises an alarm of its own', () => {
+  const alarms = world
+    .ofType('AWS::CloudWatch::Alarm')
+    .map(([, { Properties }]) => Properties)
+    .filter(({ AlarmName }) => (AlarmName as string).includes('relay-down'))
+  assert.deepEqual(
+    alarms.map(({ AlarmName }) => AlarmName),
+    ['mailsluice-relay-down-shard-0', 'mailsluice-relay-down-shard-1', 'mailsluice-relay-down-shard-2'],
+  )
+  for (const { TreatMissingData, MetricName } of alarms)
+    assert.deepEqual([TreatMissingData, MetricName], ['breaching', 'RunningTaskCount'])
+})
+
+test('is not there by default', () => {
+  assert.deepEqual(servicesOf(templates()), [])
+})
