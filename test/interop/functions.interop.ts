@@ -1,0 +1,29 @@
+import { test } from 'node:test'
+import { CreateBucketCommand, PutObjectLockConfigurationCommand, S3Client } from '@aws-sdk/client-s3'
+import { lambdaChainContract, type OpenedS3 } from '../contract/lambda-chain.ts'
+import { minio, type S3Engine, versity } from './engines/s3-engine.ts'
+
+for (const engine of [versity, minio]) {
+  if (engine.binary) lambdaChainContract(engine.name, () => openBuckets(engine))
+  else test(`the functions on ${engine.name}`, { skip: engine.missing }, () => {})
+}
+
+/** A locked archive with a default retention, and a state bucket without versions, on an engine of their own. */
+async function openBuckets(engine: S3Engine): Promise<OpenedS3> {
+  const running = await engine.start()
+  const admin = new S3Client({ ...running, forcePathStyle: true })
+  const [archiveBucket, stateBucket] = ['mail-archive', 'mail-state']
+  await admin.send(new CreateBucketCommand({ Bucket: stateBucket }))
+  await admin.send(new CreateBucketCommand({ Bucket: archiveBucket, ObjectLockEnabledForBucket: true }))
+  await admin.send(
+    new PutObjectLockConfigurationCommand({
+      Bucket: archiveBucket,
+      ObjectLockConfiguration: {
+        ObjectLockEnabled: 'Enabled',
+        Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 1 } },
+      },
+    }),
+  )
+  admin.destroy()
+  return { ...running, archiveBucket, stateBucket, close: () => running.stop() }
+}
