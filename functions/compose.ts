@@ -2,6 +2,7 @@ import type { Archive } from '../shared/archive/archive.ts'
 import { type Config, type MailboxConfig, portOf } from '../shared/contract/config.ts'
 import type { Environment } from '../shared/contract/environment.ts'
 import type { Credentials, LoginSecret } from '../shared/credentials/credentials.ts'
+import { maskError, maskOf } from '../shared/credentials/masking.ts'
 import { signIn } from '../shared/credentials/sign-in.ts'
 import { openImap } from '../shared/mailbox/imap.ts'
 import type { MailboxAccess, MailboxSession } from '../shared/mailbox/mailbox.ts'
@@ -73,10 +74,18 @@ export function entry<Session>(
     folders: mailbox.folders,
     skipFolders: mailbox.skipFolders,
     search: mailbox.search,
-    transcript,
   }
   const login = credentials.login(mailbox)
-  return () => signIn(login, (secret) => open({ ...access, ...proof(secret) }))
+  return () =>
+    signIn(login, async (secret) => {
+      const mask = maskOf(secret, access)
+      const masked = transcript && ((line: string) => transcript(mask(line)))
+      try {
+        return await open({ ...access, transcript: masked, ...proof(secret) })
+      } catch (error) {
+        throw maskError(error, mask)
+      }
+    })
 }
 
 function proof(secret: LoginSecret): Pick<MailboxAccess, 'password' | 'accessToken'> {

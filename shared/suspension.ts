@@ -7,7 +7,7 @@ import type { MailboxId } from './contract/ids.ts'
 import { suspensionKey } from './contract/object-key.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import { ERROR_CODES, type ErrorCode, IngestError } from './errors.ts'
-import { SUSPENSION } from './limits.ts'
+import { pauseMs } from './failed-log-ins.ts'
 import type { EventQueues } from './queue/queue.ts'
 import { DEFAULT_QUEUE } from './routing.ts'
 import type { Revision, StateStore } from './state/state.ts'
@@ -82,10 +82,8 @@ export function openSuspensions(ports: SuspensionPorts): Suspensions {
   const { state, now = () => new Date(), random = Math.random } = ports
 
   /** Later by up to a quarter, so that mailboxes that failed together are not tried together. */
-  const nextTry = (attempts: number): string => {
-    const pauseMs = Math.min(SUSPENSION.longestPauseMs, SUSPENSION.firstPauseMs * 2 ** (attempts - 1))
-    return new Date(now().getTime() + pauseMs * (1 + random() / 4)).toISOString()
-  }
+  const nextTry = (code: ErrorCode, attempts: number): string =>
+    new Date(now().getTime() + pauseMs(code, attempts) * (1 + random() / 4)).toISOString()
 
   /** False when somebody else was faster. */
   const write = (
@@ -136,7 +134,11 @@ export function openSuspensions(ports: SuspensionPorts): Suspensions {
         const changed = access.settings !== suspension.settings || access.version !== suspension.version
         if (now() < new Date(suspension.nextTryAt) && !changed) return { admitted: false, suspension }
         // The try belongs to whoever writes first; everybody else finds the next one in the future.
-        const tried = { ...suspension, ...access, nextTryAt: nextTry(suspension.attempts + 1) }
+        const tried = {
+          ...suspension,
+          ...access,
+          nextTryAt: nextTry(suspension.code, suspension.attempts + 1),
+        }
         if (await write(mailbox.id, tried, revision)) return { admitted: true, suspension: tried }
       }
     },
@@ -150,7 +152,7 @@ export function openSuspensions(ports: SuspensionPorts): Suspensions {
           reason: error.message,
           since: before?.since ?? now().toISOString(),
           attempts,
-          nextTryAt: nextTry(attempts),
+          nextTryAt: nextTry(error.code, attempts),
           ...(await accessOf(mailbox, before)),
           announced: before?.announced ?? false,
         }
@@ -197,7 +199,7 @@ function parseRecord(content: Buffer): Suspension | undefined {
 }
 
 function settingsDigest(mailbox: MailboxConfig): string {
-  const { protocol, host, tls, ca, user, credential, auth, folders } = mailbox
-  const settings = [protocol, host, portOf(mailbox), tls, ca, user, credential, auth, folders]
+  const { protocol, host, tls, ca, user, credential, auth, oauth2, folders } = mailbox
+  const settings = [protocol, host, portOf(mailbox), tls, ca, user, credential, auth, oauth2, folders]
   return createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 16)
 }

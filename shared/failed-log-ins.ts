@@ -1,0 +1,50 @@
+import type { ErrorCode } from './errors.ts'
+import { SUSPENSION } from './limits.ts'
+
+/** Of an error with which entering a mailbox ends and that suspends it. What to do is the remedy of the error. */
+export interface FailedLogIn {
+  /** Before the second try. */
+  readonly firstPauseMs: number
+  /** What an alarm says, after the name of the mailbox. */
+  readonly alarm: string
+}
+
+const { firstPauseMs, administratorPauseMs, restrictedPauseMs } = SUSPENSION
+
+/** Others wait like a wrong password. */
+export const FAILED_LOG_INS = {
+  AUTHENTICATION_FAILED: { firstPauseMs, alarm: 'the server does not accept user and password' },
+  CREDENTIAL_MISSING: { firstPauseMs, alarm: 'the secret is not where it should be' },
+  CREDENTIAL_UNUSABLE: { firstPauseMs, alarm: 'the secret is not in a form that can be used' },
+  CREDENTIAL_EXPIRED: { firstPauseMs, alarm: 'the password, client secret or certificate has expired' },
+  CREDENTIAL_UNSAVED: { firstPauseMs, alarm: 'a replaced refresh token cannot be stored, and will be lost' },
+  TOKEN_REFUSED: { firstPauseMs, alarm: 'the token endpoint does not know the application by this secret' },
+  GRANT_EXPIRED: { firstPauseMs, alarm: 'the consent was withdrawn or has expired: somebody has to sign in' },
+  ACCESS_TOKEN_REJECTED: {
+    firstPauseMs: administratorPauseMs,
+    alarm: 'the mailbox does not accept the access token of the application',
+  },
+  CONSENT_MISSING: {
+    firstPauseMs: administratorPauseMs,
+    alarm: 'the application lacks the permission of an administrator',
+  },
+  ACCESS_DISABLED: { firstPauseMs: administratorPauseMs, alarm: 'IMAP or POP3 is switched off' },
+  MAILBOX_MISSING: { firstPauseMs: administratorPauseMs, alarm: 'there is no such mailbox' },
+  ACCOUNT_RESTRICTED: {
+    firstPauseMs: restrictedPauseMs,
+    alarm: 'the provider has restricted the account and wants its owner in a browser',
+  },
+  CERTIFICATE_REJECTED: { firstPauseMs, alarm: 'the certificate of the server is not good' },
+  TLS_UNAVAILABLE: { firstPauseMs, alarm: 'the server offers no TLS' },
+} as const satisfies Partial<Record<ErrorCode, FailedLogIn>>
+
+/** How long to wait after so many failures with this error. */
+export function pauseMs(code: ErrorCode, failures: number): number {
+  const { firstPauseMs } = failedLogIn(code)
+  return Math.min(SUSPENSION.longestPauseMs, firstPauseMs * 2 ** (failures - 1))
+}
+
+export function failedLogIn(code: ErrorCode): FailedLogIn {
+  const known: Partial<Record<ErrorCode, FailedLogIn>> = FAILED_LOG_INS
+  return known[code] ?? { firstPauseMs, alarm: 'it cannot be entered' }
+}
