@@ -44,7 +44,8 @@ export function* lexAddressList(list: string): Generator<ListEntry> {
   }
   const finish = (): ListEntry | undefined => {
     const entry = { words, comment, angle, group }
-    const empty = words.length === 0 && !comment && angle === undefined
+    // A comment alone stands for an address, as in `To: (undisclosed recipients)`, but in a group it is white space.
+    const empty = words.length === 0 && angle === undefined && (!comment || group !== undefined)
     words = []
     comment = ''
     angle = undefined
@@ -76,6 +77,7 @@ export function* lexAddressList(list: string): Generator<ListEntry> {
       group = words.map((word, index) => (word.spaced && index > 0 ? ` ${word.text}` : word.text)).join('')
       groupEmpty = true
       words = []
+      comment = ''
       spaced = false
     } else if (character === '"') {
       const end = endOfQuoted(list, at)

@@ -58,6 +58,12 @@ describe('an address list is split into entries', () => {
     ['a group of a phrase', 'The "A, B" team: a@b;', [' a@b; group The A, B team']],
     ['an empty group', 'undisclosed-recipients:;', ['empty group undisclosed-recipients']],
     ['a group that never ends', 'Team: a@b', [' a@b; group Team']],
+    [
+      'an empty group with comments (RFC 5322, A.5)',
+      '(Empty list)(start)Undisclosed  :(nobody(that I know))  ;',
+      ['empty group Undisclosed'],
+    ],
+    ['a comment alone', '(nobody)', ['comment nobody']],
     ['an empty group that never ends', 'Team:', ['empty group Team']],
     ['an address after a group', 'Team: a@b; c@d', [' a@b; group Team', ' c@d']],
     ['a group after an address', 'a@b, Team: c@d;', ['a@b', ' c@d; group Team']],

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 // Real messages, most of them odd, kept beside the checkout and not in it: `../shared/corpus`.
 
-const FOLDER = fileURLToPath(new URL('../../../shared/corpus/', import.meta.url))
+export const CORPUS_FOLDER = fileURLToPath(new URL('../../../shared/corpus/', import.meta.url))
 
 export interface CorpusMessage {
   /** Path below the corpus. */
@@ -13,11 +13,11 @@ export interface CorpusMessage {
 
 /** Why there is no corpus; undefined when there is. */
 export function corpusMissing(): string | undefined {
-  return existsSync(FOLDER) ? undefined : 'no corpus beside the checkout (../shared/corpus)'
+  return existsSync(CORPUS_FOLDER) ? undefined : 'no corpus beside the checkout (../shared/corpus)'
 }
 
 /** Every message by name, in the same order each time. */
 export function corpus(): readonly CorpusMessage[] {
-  const names = globSync('**/*.eml', { cwd: FOLDER }).sort()
-  return names.map((name) => ({ name, octets: readFileSync(FOLDER + name) }))
+  const names = globSync('**/*.eml', { cwd: CORPUS_FOLDER }).sort()
+  return names.map((name) => ({ name, octets: readFileSync(CORPUS_FOLDER + name) }))
 }
