@@ -59,7 +59,7 @@ export interface MailArchiveProps {
   readonly ownRetentions?: readonly OwnRetention[] | undefined
   /** @default no copy */
   readonly replication?: ReplicationTarget | undefined
-  /** Role of another archive that replicates into this one. @default nobody writes copies into it */
+  /** ARN of the role of an archive in another account that replicates into this one. @default nobody of another account */
   readonly replicatesFrom?: string | undefined
   /** Days until extracted attachments and long metadata expire: they can be made again. @default 90 */
   readonly derivedDays?: number | undefined
@@ -93,6 +93,8 @@ export class MailArchive extends Construct implements IMailArchive {
   readonly encryptionKey: kms.Key | undefined
   readonly recordsOfficer: iam.IRole
   readonly ownRetentions: readonly OwnRetention[]
+  /** Writes the copies; undefined without `replication`. */
+  readonly replicationRole: iam.Role | undefined
 
   constructor(scope: Construct, id: string, props: MailArchiveProps) {
     super(scope, id)
@@ -133,7 +135,8 @@ export class MailArchive extends Construct implements IMailArchive {
       replicatesFrom: props.replicatesFrom,
     })
     empower(officer, this.archiveBucket, this.encryptionKey)
-    if (props.replication) replicate(this, this.archiveBucket, this.encryptionKey, props.replication)
+    this.replicationRole =
+      props.replication && replicate(this, this.archiveBucket, this.encryptionKey, props.replication)
 
     // No versions: a snapshot is written after every drain, and each would be kept. What is in it can be rebuilt or applied again.
     this.stateBucket = new s3.Bucket(this, 'State', {

@@ -206,6 +206,7 @@ export const OUTPUTS = {
     derivedBucket: 'DerivedBucket',
     recordsOfficer: 'RecordsOfficerRole',
     archiveKey: 'ArchiveKey',
+    replicationRole: 'ReplicationRole',
   },
   ingest: {
     drainRequestsUrl: 'DrainRequestsQueueUrl',
