@@ -15,6 +15,8 @@ export interface CertificateOptions {
   readonly names: readonly string[]
   readonly validFrom?: Date
   readonly validTo?: Date
+  /** @default ec */
+  readonly key?: 'ec' | 'rsa'
 }
 
 export interface Issued {
@@ -74,8 +76,11 @@ export function makeAuthority(): Authority {
       signedBy: privateKey,
       extensions: caExtensions,
     }),
-    issue({ names, validFrom, validTo }) {
-      const leaf = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+    issue({ names, validFrom, validTo, key = 'ec' }) {
+      const leaf =
+        key === 'ec'
+          ? generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+          : generateKeyPairSync('rsa', { modulusLength: 2048 })
       const certPem = certificate({
         subject: names[0] ?? '',
         issuer: name,
