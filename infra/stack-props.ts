@@ -33,6 +33,7 @@ export function ingestProps(config: Config): Omit<MailIngestProps, 'archive' | '
     mailboxes: config.mailboxes,
     queues: config.queues,
     parameterPrefix: aws.parameterPrefix,
+    keys: aws.keys,
     drainsAtOnce: aws.drains.atOnce,
     reservedConcurrency: aws.drains.reserved,
     drainMemoryMib: aws.drains.memoryMib,

@@ -15,6 +15,8 @@ export interface Secrets {
   readonly credentials: readonly string[]
   /** Those that providers replace at a sign-in: refresh tokens. */
   readonly replaced: readonly string[]
+  /** ARNs of keys that are not AWS's own. */
+  readonly keys: readonly string[]
   /** Every parameter under it, instead of each by its name. */
   readonly parameterPrefix: string | undefined
 }
@@ -165,10 +167,11 @@ export function postpone(queueArns: readonly string[]): iam.PolicyStatement {
 
 function useSecrets(
   scope: Construct,
-  { credentials, replaced, parameterPrefix }: Secrets,
+  { credentials, replaced, keys, parameterPrefix }: Secrets,
 ): iam.PolicyStatement[] {
   const read = arnsOf(scope, credentials)
   const written = arnsOf(scope, replaced)
+  const { region, urlSuffix } = Stack.of(scope)
   // SecureStrings under the account's key aws/ssm, whose policy lets every role of the account use it through Parameter Store.
   const parameters = parameterPrefix === undefined ? read.ssm : [parameterArn(scope, `${parameterPrefix}*`)]
   return [
@@ -190,6 +193,15 @@ function useSecrets(
       ['secretsmanager:PutSecretValue', 'secretsmanager:UpdateSecretVersionStage'],
       written.secretsmanager,
     ),
+    ...(keys.length > 0
+      ? [
+          allow('UseTheirKeys', ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey'], keys, {
+            StringEquals: {
+              'kms:ViaService': ['ssm', 'secretsmanager', 'sqs'].map((it) => `${it}.${region}.${urlSuffix}`),
+            },
+          }),
+        ]
+      : []),
   ]
 }
 

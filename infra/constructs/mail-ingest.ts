@@ -52,6 +52,8 @@ export interface MailIngestProps {
   readonly queues: Readonly<Record<string, string>>
   /** The functions may read every parameter under it, so that a new mailbox needs no deployment. @default those that mailboxes name */
   readonly parameterPrefix?: string | undefined
+  /** ARNs of keys that encrypt parameters, secrets or queues that exist. @default those that AWS owns or manages */
+  readonly keys?: readonly string[] | undefined
   /** Mailboxes drained at the same time, at most. @default 20 */
   readonly drainsAtOnce?: number | undefined
   /** Takes them from the account's concurrency for good. @default false */
@@ -306,6 +308,7 @@ export class MailIngest extends Construct {
         .filter(({ oauth2 }) => oauth2?.grant === 'refresh-token')
         .map(({ credential }) => credential),
       parameterPrefix: this.props.parameterPrefix,
+      keys: this.props.keys ?? [],
     }
   }
 

@@ -142,6 +142,12 @@ export const deploymentSchema = z.strictObject({
     .describe(
       'The functions may read every parameter under it, so that a new mailbox needs no deployment. Default: those that are named, each by its name.',
     ),
+  keys: z
+    .array(z.string().regex(KEY, 'expected the ARN of a KMS key'))
+    .default([])
+    .describe(
+      'Keys of your own that encrypt parameters, secrets or queues named above: the functions may use them.',
+    ),
   drains: z
     .strictObject({
       atOnce: z.int().min(2).max(1000).default(20).describe('Mailboxes drained at the same time, at most.'),

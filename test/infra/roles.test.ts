@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { bundleFunctions } from '../../functions/bundle.ts'
 import { FUNCTIONS, type FunctionName } from '../../shared/contract/functions.ts'
+import { isAllowed, roleOf } from '../support/iam.ts'
 import { templates, yaml } from '../support/stacks.ts'
 import { listOf, type Policy, type Statement, type Templates } from '../support/templates.ts'
 
@@ -184,6 +185,25 @@ describe('secrets', () => {
     assert.deepEqual(resourcesOf(refreshing, 'ReplaceSecretRefreshTokens'), [
       'arn:aws:secretsmanager:eu-central-1:111122223333:secret:s-??????',
     ])
+  })
+
+  test('under keys of their own are had through the services that keep them, and not by the key alone', async () => {
+    const key = 'arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555'
+    const keyed = templates(yaml({ aws: `keys: ["${key}"]` }))
+    const probe = roleOf(keyed, keyed.one('AWS::IAM::Role', 'MailIngestprobemailboxes')[0])
+    const decrypt = { action: 'kms:Decrypt', resource: key }
+    const through = (service: string) => ({
+      ...decrypt,
+      context: { 'kms:ViaService': `${service}.eu-central-1.amazonaws.com` },
+    })
+    const Principal = { AWS: 'arn:aws:iam::111122223333:root' }
+    const byIam: Policy = {
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Principal, Action: 'kms:*', Resource: '*' }],
+    }
+    assert.equal(await isAllowed(probe, through('ssm'), byIam), true)
+    assert.equal(await isAllowed(probe, through('s3'), byIam), false)
+    assert.equal(await isAllowed(probe, decrypt, byIam), false)
   })
 
   test('with a prefix every parameter under it may be read, so that a new mailbox needs no deployment', () => {
