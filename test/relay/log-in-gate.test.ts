@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { RELAY } from '../../shared/limits.ts'
 import { LogInGate } from '../../shared/relay/log-in-gate.ts'
+import type { RelayLimits } from '../../shared/relay/ports.ts'
 import { FastClock, settle } from '../support/fast-clock.ts'
 
 /** Log-ins that last for ever unless they are ended; who has entered, in the order. */
-function open(limits: Partial<typeof RELAY> = {}) {
+function open(limits: Partial<RelayLimits> = {}) {
   const clock = new FastClock()
   const gate = new LogInGate({ ...RELAY, ...limits }, clock)
   const entered: { readonly who: string; readonly atMs: number; readonly leave: () => void }[] = []
@@ -53,6 +54,23 @@ describe('the gate of all log-ins', () => {
     for (const { leave } of entered.splice(0, 2)) leave()
     await clock.pass(60_000)
     assert.equal(entered.length, 16)
+  })
+
+  test('lets five hosts in alike, though four could keep all places', async () => {
+    const { clock, entered, come } = open({ logInGapMs: 0 })
+    const hosts = ['a', 'b', 'c', 'd', 'e']
+    for (const host of hosts) for (let number = 0; number < 100; number++) come(`${host}.example`, host)
+
+    for (let over = 0; over < 84; over++) {
+      await clock.pass(1)
+      entered[over]?.leave()
+    }
+    await clock.pass(1)
+
+    for (const host of hosts) {
+      const count = entered.filter(({ who }) => who === host).length
+      assert.ok(Math.abs(count - 20) <= 4, `${host}: ${count}`)
+    }
   })
 
   test('lets one host see five a second at most, though each is over at once', async () => {

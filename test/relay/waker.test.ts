@@ -66,6 +66,7 @@ describe('news of a mailbox', () => {
     const { clock, requests, events, news } = open()
     news()
     clock.after(500, news)
+    clock.after(900, news)
 
     await clock.pass(60 * SECOND)
 

@@ -17,9 +17,17 @@ export interface Asked {
   readonly atMs: number
 }
 
+export interface RelayWorldSettings extends RelaySettings {
+  /** Of a mail server of its own. @default ['INBOX'] */
+  readonly folders?: readonly string[]
+  /** Shared with other relays. */
+  readonly clock?: FastClock
+  readonly mail?: SimulatedMail
+}
+
 /** A relay over a simulated mail server and a clock that is told to go on, and what a test wants to know of it. */
 export class RelayWorld {
-  readonly clock = new FastClock()
+  readonly clock: FastClock
   readonly mail: SimulatedMail
   readonly state = openMemoryState()
   readonly queues: EventQueues = openMemoryQueues({ queues: QUEUES })
@@ -36,11 +44,9 @@ export class RelayWorld {
   /** All dice fall in the middle unless a test wants another chance. */
   chance = 0.5
 
-  constructor(
-    settings: RelaySettings & { readonly folders?: readonly string[]; readonly clock?: FastClock } = {},
-  ) {
-    if (settings.clock) this.clock = settings.clock
-    this.mail = new SimulatedMail(this.clock, settings.folders)
+  constructor(settings: RelayWorldSettings = {}) {
+    this.clock = settings.clock ?? new FastClock()
+    this.mail = settings.mail ?? new SimulatedMail(this.clock, settings.folders)
     this.relay = startRelay(this.ports(), settings)
   }
 
