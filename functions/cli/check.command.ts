@@ -1,6 +1,7 @@
 import type { ArchiveFacts } from '../../shared/archive/archive.ts'
 import { portOf, settingsWithoutEffect } from '../../shared/contract/config.ts'
 import { type CheckedMailbox, checkArchive, checkMailbox, checkQueue } from '../../shared/operations/check.ts'
+import { expiryText } from '../../shared/operations/expiry.ts'
 import { countOf, countText } from './output.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
@@ -33,9 +34,9 @@ export async function checkCommand(run: Run, ids: readonly string[]): Promise<vo
   for (const line of settingsWithoutEffect(settings.config)) output.note(`mailsluice: ${line}`)
 
   for (const checked of await Promise.all(
-    mailboxes.map((mailbox) => checkMailbox(mailbox, run.opener(mailbox))),
+    mailboxes.map((mailbox) => checkMailbox(mailbox, run.toCheck(mailbox))),
   )) {
-    const { mailbox, server, folders, error } = checked
+    const { mailbox, server, folders, expiring, error } = checked
     output.result(
       {
         kind: 'mailbox',
@@ -44,10 +45,12 @@ export async function checkCommand(run: Run, ids: readonly string[]): Promise<vo
         protocol: mailbox.protocol,
         server,
         folders: folders.map(({ ids: listed, ...folder }) => ({ ...folder, ids: listed?.length })),
+        ...(expiring.length > 0 ? { expiring } : {}),
         ...errorFields(error),
       },
       () => mailboxText(checked),
     )
+    for (const notice of expiring) output.note(`mailsluice: ${mailbox.id}: ${expiryText(notice)}`)
     if (error) output.problem(`${mailbox.id} (${mailbox.host}:${portOf(mailbox)})`, error)
   }
 }

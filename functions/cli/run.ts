@@ -2,6 +2,7 @@ import type { MailboxConfig } from '../../shared/contract/config.ts'
 import type { Credentials } from '../../shared/credentials/credentials.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
+import type { MailboxToCheck } from '../../shared/operations/check.ts'
 import { mailboxOpener, openAwsStores, type Stores } from '../compose.ts'
 import { openLocalStores } from '../local-stores.ts'
 import { Output, printable, type Terminal } from './output.ts'
@@ -46,13 +47,23 @@ export class Run {
   }
 
   opener(mailbox: MailboxConfig): () => Promise<MailboxSession> {
-    const { folder, authorities } = this.settings
-    this.#credentials ??= openCredentials({ environment: this.#terminal.environment, folder })
-    const credentials = this.#credentials
+    const { authorities } = this.settings
+    const { credentials } = this
     const transcript = this.options.debug
       ? (line: string) => this.output.note(`${mailbox.id} ${printable(line)}`)
       : undefined
     return mailboxOpener(mailbox, { credentials, authorities, transcript })
+  }
+
+  toCheck(mailbox: MailboxConfig): MailboxToCheck {
+    const authority = mailbox.ca === undefined ? undefined : this.settings.authorities[mailbox.ca]
+    return { open: this.opener(mailbox), login: this.credentials.login(mailbox), authority }
+  }
+
+  get credentials(): Credentials {
+    const { folder } = this.settings
+    this.#credentials ??= openCredentials({ environment: this.#terminal.environment, folder })
+    return this.#credentials
   }
 
   /** An orderly end; the caller presses again to end at once. */
