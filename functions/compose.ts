@@ -88,10 +88,11 @@ export function entry<Session>(
     })
 }
 
-function proof(secret: LoginSecret): Pick<MailboxAccess, 'password' | 'accessToken'> {
+function proof(secret: LoginSecret): Pick<MailboxAccess, 'password' | 'accessToken' | 'accessTokenEndsAt'> {
   if (secret.kind === 'password') return { password: async () => secret.password }
   return {
     password: () => Promise.reject(new TypeError('this mailbox signs in with an access token')),
     accessToken: async () => secret.accessToken,
+    accessTokenEndsAt: secret.expiresAt,
   }
 }

@@ -61,6 +61,7 @@ function imapWatch(access: MailboxAccess, connection: ImapConnection, listener: 
 
   return {
     server: connection.server,
+    sessionMs: access.accessTokenEndsAt && Math.max(0, access.accessTokenEndsAt.getTime() - Date.now()),
     get canIdle() {
       return canIdle
     },

@@ -21,6 +21,8 @@ export interface WatchListener {
  */
 export interface Watch {
   readonly server: ServerFacts
+  /** The server may end the session after this, whatever happens in it; undefined where it does not. */
+  readonly sessionMs: number | undefined
   /** Whether the server offers IDLE (RFC 2177), and has not refused it since. */
   readonly canIdle: boolean
   /** The folders to watch, as `MailboxSession.folders`; asked for before the first `select`. */

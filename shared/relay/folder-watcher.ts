@@ -44,24 +44,17 @@ export class FolderWatcher implements WatchListener {
 
   /** Until it is stopped or its folder is gone. Rejects with defects alone. */
   async run(): Promise<void> {
-    const { clock, observe } = this.#mailbox.ports
+    const { clock } = this.#mailbox.ports
     while (!this.#stopping) {
       const session = { startedMs: clock.nowMs(), entered: false }
+      const livedMs = (): number => (session.entered ? clock.nowMs() - session.startedMs : 0)
       try {
         if ((await this.#session(session)) === 'gone') return
+        // A token that ends as soon as it was given is no reason to hurry.
+        if (livedMs() < this.#mailbox.limits.settledMs) await this.#pause(livedMs())
       } catch (error) {
         if (!(error instanceof IngestError)) throw error
-        if (this.#stopping) return
-        const againMs = this.#backOff.pauseAfter(session.entered ? clock.nowMs() - session.startedMs : 0)
-        observe({
-          kind: 'disconnected',
-          mailbox: this.#mailbox.id,
-          at: clock.date(),
-          folder: this.folder,
-          error,
-          againMs,
-        })
-        await this.#rest(clock.nowMs() + againMs)
+        await this.#pause(livedMs(), error)
       }
     }
   }
@@ -97,8 +90,20 @@ export class FolderWatcher implements WatchListener {
     this.#bell.ring()
   }
 
+  /** Before the next log-in. */
+  async #pause(livedMs: number, error?: IngestError): Promise<void> {
+    if (this.#stopping) return
+    const { clock, observe } = this.#mailbox.ports
+    const againMs = this.#backOff.pauseAfter(livedMs)
+    if (error) {
+      const { folder } = this
+      observe({ kind: 'disconnected', mailbox: this.#mailbox.id, at: clock.date(), folder, error, againMs })
+    }
+    await this.#rest(clock.nowMs() + againMs)
+  }
+
   async #session(session: { startedMs: number; entered: boolean }): Promise<End> {
-    const { ports, limits, config, watchLimits } = this.#mailbox
+    const { ports, limits, config } = this.#mailbox
     const { clock } = ports
     const folders = await this.#mailbox.logIn(async () => {
       this.#watch = await ports.openWatch(config, this)
@@ -113,7 +118,7 @@ export class FolderWatcher implements WatchListener {
       if (!this.#mailbox.assign(this, folders)) return 'gone'
       await this.#look(watch, 'gap')
       this.#mailbox.connected(this, watch.canIdle)
-      const { sessionMs = Infinity } = watchLimits
+      const { sessionMs = Infinity } = watch
       // Earlier by up to a tenth: sessions that began together must not all end together.
       const lifeMs = sessionMs * limits.sessionPart * (1 - ports.random() / 10)
       return await this.#watchOver(watch, session.startedMs + lifeMs)

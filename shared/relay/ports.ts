@@ -15,8 +15,6 @@ export interface WatchLimits {
   readonly connections?: number | undefined
   /** One IDLE. @default RELAY.renewMs */
   readonly renewMs?: number | undefined
-  /** The server ends a session after this, whatever happens in it (OAuth). @default never */
-  readonly sessionMs?: number | undefined
 }
 
 /**

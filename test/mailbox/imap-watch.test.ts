@@ -232,6 +232,19 @@ describe('a watch', () => {
     await assert.rejects(other.folders(), { code: 'FOLDER_MISSING', scope: 'mailbox' })
   })
 
+  test('tells how long its access token lasts', async () => {
+    const server = await start()
+    const accessTokenEndsAt = new Date(Date.now() + 3_600_000)
+
+    const { watch: byToken } = await watch(server, { access: { accessTokenEndsAt } })
+    const { watch: byPassword } = await watch(server)
+
+    assert.ok(
+      byToken.sessionMs !== undefined && byToken.sessionMs > 3_500_000 && byToken.sessionMs <= 3_600_000,
+    )
+    assert.equal(byPassword.sessionMs, undefined)
+  })
+
   test('a wrong password is refused as such', async () => {
     const server = await start()
     server.misbehave = { refuseLogin: 'AUTHENTICATIONFAILED' }

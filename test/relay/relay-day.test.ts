@@ -21,7 +21,7 @@ test('in a day of IDLE over real sockets renewals happen, sessions end before th
   const relay = new SocketRelay(() => server.port, {
     clock,
     replyMs: 10_000,
-    limitsOf: ({ id }) => (id === renewed.id ? { sessionMs: HOUR } : {}),
+    sessionMsOf: ({ id }) => (id === renewed.id ? HOUR : undefined),
   })
   const warnings: string[] = []
   const warned = ({ name, message }: Error): void => void warnings.push(`${name}: ${message}`)

@@ -86,7 +86,7 @@ describe('a relay on a bad network', () => {
     await clock.pass(RELAY.reconnectMostMs, answered)
     assert.equal(relay.events.filter((event) => event.kind === 'news' && event.reason === 'gap').length, 1)
     // The server does not know of the first one's end any more than the relay did.
-    assert.equal(server.idling().length, 2)
+    await server.whenIdling(2)
   })
 
   test('lets a server that accepts and drops see no more log-ins than it says', async () => {

@@ -249,7 +249,8 @@ describe('a watched mailbox', () => {
   })
 
   test('leaves an OAuth session before the server does, with a new log-in at once, and misses nothing', async () => {
-    const world = new RelayWorld({ limitsOf: () => ({ sessionMs: HOUR }) })
+    const world = new RelayWorld()
+    world.mail.sessionMs = HOUR
     const { id } = await world.watch()
     world.mail.asked.length = 0
 
@@ -265,6 +266,18 @@ describe('a watched mailbox', () => {
     assert.deepEqual(world.reasons(), ['arrival'])
     await world.clock.pass(24 * HOUR)
     assert.ok((world.mail.logIns.get(id)?.length ?? 0) <= 2 + 24 / 0.8)
+  })
+
+  test('whose tokens end as soon as they are given sees no more log-ins than others', async () => {
+    const world = new RelayWorld()
+    world.mail.sessionMs = 0
+    const { id } = watched()
+    world.relay.apply([watched()])
+
+    await world.clock.pass(2 * HOUR)
+
+    const logIns = world.mail.logIns.get(id) ?? []
+    assert.ok(logIns.length > 10 && logIns.length <= 55, `${logIns.length}`)
   })
 })
 

@@ -41,6 +41,8 @@ export class SimulatedMail {
   readonly logIns = new Map<MailboxId, number[]>()
   /** What was asked, in its order: `SELECT INBOX`, `IDLE`, `NOOP`, `LOGOUT` … */
   readonly asked: string[] = []
+  /** What the access token of each log-in allows. */
+  sessionMs: number | undefined
   /** How long a log-in takes; without it, a turn of the event loop. */
   logInMs = 0
   readonly #clock: FastClock
@@ -146,6 +148,7 @@ export class SimulatedMail {
     }
     return {
       server: { host: mailbox.host, port: 993, tls: 'none', certificateSha256: undefined, capabilities: [] },
+      sessionMs: this.sessionMs,
       canIdle,
       folders: async () => {
         await ask('LIST')

@@ -29,6 +29,8 @@ export const HASTY: RelayLimits = {
 export interface SocketRelayOptions extends RelaySettings {
   /** @default the system's */
   readonly clock?: Clock
+  /** As if it signed in with an access token. By the clock of the relay. */
+  readonly sessionMsOf?: (mailbox: MailboxConfig) => number | undefined
   /** Every answer of the server within this. @default 300 */
   readonly replyMs?: number
 }
@@ -58,7 +60,8 @@ export class SocketRelay {
         random: () => 0.5,
         openWatch: async (mailbox, listener) => {
           const access = accessTo({ port: port() }, { user: mailbox.id, folders: mailbox.folders })
-          return this.#counted(await this.#count(open(access, listener)))
+          const watch = await this.#count(open(access, listener))
+          return this.#counted(watch, options.sessionMsOf?.(mailbox))
         },
         probe: async () => ({ due: false, entered: true }),
         requestDrain: async (mailbox) => {
@@ -105,9 +108,10 @@ export class SocketRelay {
     }
   }
 
-  #counted(watch: Watch): Watch {
+  #counted(watch: Watch, sessionMs: number | undefined): Watch {
     return {
       server: watch.server,
+      sessionMs,
       get canIdle() {
         return watch.canIdle
       },
