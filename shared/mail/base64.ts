@@ -17,6 +17,7 @@ export class Base64Decoder implements TransferDecoder {
   readonly #take: Take
   #group = 0
   #sextets = 0
+  #decoded = Buffer.alloc(0)
 
   constructor(take: Take) {
     this.#take = take
@@ -24,7 +25,9 @@ export class Base64Decoder implements TransferDecoder {
 
   write(octets: Buffer): void {
     const { length } = octets
-    const decoded = Buffer.allocUnsafe(Math.ceil((length * 3) / 4) + 3)
+    const most = Math.ceil((length * 3) / 4) + 3
+    if (this.#decoded.length < most) this.#decoded = Buffer.allocUnsafe(most)
+    const decoded = this.#decoded
     let to = 0
     let at = 0
     let group = this.#group

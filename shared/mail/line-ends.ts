@@ -18,9 +18,10 @@ export class LineEnds {
   /** Octets to read now, perhaps none. */
   pass(octets: Buffer): Buffer {
     if (this.#decided) return this.bareCr ? withLf(octets) : octets
-    this.#held.push(octets)
     this.#heldOctets += octets.length
-    return octets.includes(LF) || this.#heldOctets >= LOOK_AHEAD_OCTETS ? this.rest() : Buffer.alloc(0)
+    const decides = octets.includes(LF) || this.#heldOctets >= LOOK_AHEAD_OCTETS
+    this.#held.push(decides ? octets : Buffer.from(octets))
+    return decides ? this.rest() : Buffer.alloc(0)
   }
 
   /** What was held until the decision; to be called at the end. */

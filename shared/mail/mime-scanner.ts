@@ -43,7 +43,7 @@ const BETWEEN = 2
 /**
  * Finds the parts of a MIME message (RFC 2046, 5.1) in octets that come in pieces of any size, in one pass. Its time is
  * proportional to the octets and its memory is one header block: delimiters are searched for, not lines.
- * A delimiter of an outer multipart ends all inner ones; lines may end with CRLF or LF.
+ * A delimiter of an outer multipart ends all inner ones; lines may end with CRLF or LF. What is kept of a piece is copied.
  */
 export class MimeScanner {
   readonly #handler: ScanHandler
@@ -94,7 +94,7 @@ export class MimeScanner {
       if (next.wait) kept = next.at
       else at = next.at
     }
-    this.#carry = kept < 0 ? Buffer.alloc(0) : data.subarray(kept)
+    this.#carry = kept < 0 ? Buffer.alloc(0) : Buffer.from(data.subarray(kept))
   }
 
   #scanHeader(data: Buffer, start: number, final: boolean): Step {
@@ -138,7 +138,7 @@ export class MimeScanner {
     if (octets.length > room) this.#handler.problem('HEADER_TOO_LARGE')
     if (room <= 0) return
     const kept = octets.length > room ? octets.subarray(0, room) : octets
-    this.#header.push(kept)
+    this.#header.push(Buffer.from(kept))
     this.#headerOctets += kept.length
   }
 

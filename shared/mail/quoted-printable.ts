@@ -25,7 +25,8 @@ export class QuotedPrintableDecoder implements TransferDecoder {
   }
 
   write(octets: Buffer): void {
-    this.#decoded = Buffer.allocUnsafe(octets.length + this.#held.length)
+    const most = octets.length + this.#held.length
+    if (this.#decoded.length < most) this.#decoded = Buffer.allocUnsafe(most)
     this.#length = 0
     let at = 0
     while (at < octets.length) {

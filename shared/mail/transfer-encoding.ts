@@ -7,6 +7,7 @@ export interface TransferDecoder {
   end(): void
 }
 
+/** The octets are lent: the next ones overwrite them, for a large message would leave tens of megabytes behind before they are collected. */
 export type Take = (decoded: Buffer) => void
 
 /** The decoder for a Content-Transfer-Encoding (RFC 2045, 6); undefined for one that is not known. */

@@ -22,7 +22,7 @@ describe('the text of HTML', () => {
     ['attributes', '<a href="https://example.com">a</a>', 'a'],
     ['a > in an attribute', '<a title="b > c">a</a>', 'a'],
     ['a > in an attribute in single quotes', "<a title='b > c'>a</a>", 'a'],
-    ['a quote in an attribute without quotes', '<a title=it"s>a</a> "b"', 'a "b"'],
+    ['a quote in an attribute without quotes', '<a title=it"s>a</a> "b>c', 'a "b>c'],
     ['an attribute whose quote never closes', '<a title="b>a</a> c', 'a c'],
     ['scripts and styles are unseen', 'a<style>b { }</style><script>if (a < b) "</p>"</script>c', 'ac'],
     ['the title is unseen', '<html><head><title>b</title></head><body>a</body></html>', 'a\n'],

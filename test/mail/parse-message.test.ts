@@ -8,8 +8,14 @@ import { mimeOctets } from '../support/mime-octets.ts'
 import { cutAt, octetsInPieces, singleOctets } from '../support/pieces.ts'
 import { sampleMessages } from '../support/sample-messages.ts'
 
+/** As a spool file is read: in one buffer, so that each piece overwrites the one before. */
 async function* from(pieces: readonly Buffer[]): AsyncGenerator<Buffer> {
-  yield* pieces
+  const buffer = Buffer.alloc(Math.max(0, ...pieces.map(({ length }) => length)))
+  for (const piece of pieces) {
+    piece.copy(buffer)
+    yield buffer.subarray(0, piece.length)
+    buffer.fill('-')
+  }
 }
 
 function parsePieces(pieces: readonly Buffer[]): Promise<ParsedMessage> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { describe, test } from 'node:test'
 import { PARSER } from '../../shared/limits.ts'
 import { memoryOctets, type Octets, openSpool } from '../../shared/octets.ts'
@@ -29,6 +30,21 @@ describe('the header of a message that was given up', () => {
     } finally {
       await spool.close()
     }
+  })
+
+  test('is all that is read: a file without an end has a header too', async () => {
+    async function* endless(): AsyncGenerator<Buffer> {
+      yield Buffer.from('Subject: x\r\n\r\n')
+      while (true) yield Buffer.alloc(64 * 1024)
+    }
+    const octets: Octets = {
+      ...memoryOctets(Buffer.alloc(0)),
+      buffer: undefined,
+      path: '/endless.eml',
+      open: () => Readable.from(endless()),
+    }
+
+    assert.equal((await readHeaderOnly(octets, 'TIMED_OUT')).message.subject, 'x')
   })
 
   test('in a spool file that is gone is SPOOL_FAILED', async () => {

@@ -10,7 +10,7 @@ import { HOSTILE_MESSAGES } from '../support/hostile-messages.ts'
 import { parseAlone } from '../support/parse-alone.ts'
 
 /** A process with the parser open, and what a parse may take beside; it reads hundreds of megabytes here. */
-const BOUND_MIB = 350
+const BOUND_MIB = 300
 
 /** What is expected besides a valid event. */
 const EXPECTED: Readonly<Record<string, string>> = {
