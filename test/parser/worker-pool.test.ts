@@ -198,6 +198,7 @@ describe('what is no doing of a message', () => {
     await withParser({ workers: 1, limits: { messageMs } }, async (parser) => {
       await parser.parse(letter('starts the worker'))
       const answered = parser.parse(memoryOctets(largeMessage(4_000_000)))
+      const next = answered.then(() => parser.parse(letter('next')))
 
       // As if the process were stopped; in an immediate, behind which timers are due before answers are looked at.
       await new Promise<void>((resume) => {
@@ -208,6 +209,7 @@ describe('what is no doing of a message', () => {
       })
 
       assert.equal((await answered).parse.status, 'parsed')
+      assert.equal((await next).parse.status, 'parsed')
     })
   })
 
