@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +8,7 @@ import { parseSqsAddress } from '../contract/queue-address.ts'
 import { IngestError } from '../errors.ts'
 import { QUEUE } from '../limits.ts'
 import { isDamaged, lockFolder } from './folder-lock.ts'
-import { startLocalServer } from './local-server.ts'
+import { INSTANCE_PATH, startLocalServer } from './local-server.ts'
 import type { EventQueues } from './queue.ts'
 import { openSqsQueues } from './sqs.ts'
 
@@ -21,6 +22,7 @@ const LOOK_MS = 50
 export interface LocalQueues extends EventQueues {
   /** Where the queues are served now: `http://127.0.0.1:PORT`. */
   readonly endpoint: string
+  /** May be called twice. */
   close(): Promise<void>
 }
 
@@ -47,6 +49,7 @@ export async function openLocalQueues(options: {
   )
   let served = await serveOrJoin(folder)
   let moving: Promise<void> | undefined
+  let closing: Promise<void> | undefined
   const queues = openSqsQueues({
     queues: names,
     region: LOCAL_REGION,
@@ -55,7 +58,7 @@ export async function openLocalQueues(options: {
     // Many requests find the server gone at the same time; one looks for the next.
     reconnect: () => {
       moving ??= (async () => {
-        if (!served.stop) served = await serveOrJoin(folder)
+        if (!served.stop && !closing) served = await serveOrJoin(folder)
       })().finally(() => {
         moving = undefined
       })
@@ -74,42 +77,50 @@ export async function openLocalQueues(options: {
     get endpoint() {
       return served.endpoint
     },
-    async close() {
-      queues.close()
-      await served.stop?.()
+    close() {
+      closing ??= (async () => {
+        queues.close()
+        // Who is about to take over would serve for ever.
+        await moving?.catch(() => undefined)
+        await served.stop?.()
+      })()
+      return closing
     },
   }
+}
+
+/** What endpoint.json says: where the folder is served, or was last. */
+interface Endpoint {
+  readonly endpoint: string
+  readonly instance: string
 }
 
 async function serveOrJoin(folder: string): Promise<Served> {
   const file = join(folder, 'endpoint.json')
   const until = performance.now() + QUEUE.localStartMs
-  while (performance.now() < until) {
+  do {
     const lock = take(folder)
-    if (lock) {
-      try {
-        const server = await startLocalServer(folder, portOf(readEndpoint(file)))
-        await writeFile(file, JSON.stringify({ endpoint: server.endpoint }))
-        return {
-          endpoint: server.endpoint,
-          async stop() {
-            await server.stop()
-            lock.release()
-          },
-        }
-      } catch (cause) {
-        lock.release()
-        throw unusable(folder, cause)
-      }
-    }
-    const endpoint = readEndpoint(file)
-    if (endpoint && (await answers(endpoint))) return { endpoint, stop: undefined }
+    if (lock) return serve(folder, file, lock)
+    const told = readEndpoint(file)
+    if (told && (await answers(told))) return { endpoint: told.endpoint, stop: undefined }
     await sleep(LOOK_MS)
-  }
+  } while (performance.now() < until)
   throw new IngestError(
     'QUEUE_UNAVAILABLE',
     `another process holds the queues in ${folder} and does not answer`,
   )
+}
+
+async function serve(folder: string, file: string, lock: { release(): void }): Promise<Served> {
+  try {
+    const instance = randomUUID()
+    const { endpoint, stop } = await startLocalServer(folder, { port: portOf(readEndpoint(file)), instance })
+    await writeFile(file, JSON.stringify({ endpoint, instance } satisfies Endpoint))
+    return { endpoint, stop: () => stop().finally(() => lock.release()) }
+  } catch (cause) {
+    lock.release()
+    throw unusable(folder, cause)
+  }
 }
 
 function take(folder: string): ReturnType<typeof lockFolder> {
@@ -152,25 +163,29 @@ async function createQueues(endpoint: string, names: readonly string[]): Promise
   }
 }
 
-/** What the process that holds the lock wrote, or the last one that did. */
-function readEndpoint(file: string): string | undefined {
+/** Undefined while it is not there, or is half written by a process that is starting: asked again then. */
+function readEndpoint(file: string): Endpoint | undefined {
   try {
-    const { endpoint } = JSON.parse(readFileSync(file, 'utf8')) as { endpoint?: unknown }
-    return typeof endpoint === 'string' && URL.canParse(endpoint) ? endpoint : undefined
+    const { endpoint, instance } = JSON.parse(readFileSync(file, 'utf8')) as Partial<
+      Record<keyof Endpoint, unknown>
+    >
+    if (typeof endpoint !== 'string' || typeof instance !== 'string' || !URL.canParse(endpoint))
+      return undefined
+    return { endpoint, instance }
   } catch {
-    // Not there yet, or half written by a process that is starting: asked again.
     return undefined
   }
 }
 
-function portOf(endpoint: string | undefined): number | undefined {
-  return endpoint === undefined ? undefined : Number(new URL(endpoint).port) || undefined
+function portOf(told: Endpoint | undefined): number | undefined {
+  return told === undefined ? undefined : Number(new URL(told.endpoint).port) || undefined
 }
 
-async function answers(endpoint: string): Promise<boolean> {
+/** Whether the server of this folder is there, and not another one that has its port now. */
+async function answers({ endpoint, instance }: Endpoint): Promise<boolean> {
   try {
-    const { ok } = await fetch(new URL('/health', endpoint), { signal: AbortSignal.timeout(1000) })
-    return ok
+    const answer = await fetch(new URL(INSTANCE_PATH, endpoint), { signal: AbortSignal.timeout(1000) })
+    return ((await answer.json()) as { instance?: unknown }).instance === instance
   } catch {
     return false
   }

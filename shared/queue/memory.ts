@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseSqsAddress } from '../contract/queue-address.ts'
 import { IngestError } from '../errors.ts'
+import { QUEUE } from '../limits.ts'
 import type { EventQueues, OutgoingEvent } from './queue.ts'
 
 /** SQS remembers a MessageDeduplicationId for five minutes, also when the message is gone. */
@@ -58,6 +59,8 @@ export function openMemoryQueues(options: {
       const queue = named(name)
       const now = performance.now()
       return events.map((event) => {
+        if (Buffer.byteLength(event.body) > QUEUE.messageOctets)
+          return { sent: false, refused: `queue ${name}: longer than ${QUEUE.messageOctets} octets` }
         const seenAt = queue.seen.get(event.id)
         if (!queue.fifo || seenAt === undefined || now - seenAt >= DEDUPLICATION_MS) {
           queue.seen.set(event.id, now)

@@ -29,6 +29,17 @@ const BY_NAME: Readonly<Record<string, ErrorCode>> = {
   TokenProviderError: 'QUEUE_DENIED',
 }
 
+/** Refusals of a whole batch for what one message of it is. */
+const OF_ONE_ENTRY = new Set([
+  'InvalidMessageContents',
+  'InvalidParameterValue',
+  'InvalidParameterCombination',
+  'InvalidAttributeValue',
+  'MissingParameter',
+  'BatchRequestTooLong',
+  'UnsupportedOperation',
+])
+
 /** Nobody answered there: the request was certainly not carried out. */
 const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
@@ -46,6 +57,11 @@ export function toQueueError(error: unknown, where: string): IngestError {
   if (isFromService(error) || networkCode(error) !== undefined || error.name === 'TimeoutError')
     return new IngestError('QUEUE_UNAVAILABLE', message, { cause: error })
   throw error
+}
+
+/** Whether a batch was refused for a message in it, so that others of it may be taken without that one. */
+export function isOfOneEntry(error: IngestError): boolean {
+  return error.cause instanceof Error && OF_ONE_ENTRY.has(plainName(error.cause.name))
 }
 
 /** Whether nobody listens where the request was sent to. */

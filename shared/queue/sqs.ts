@@ -18,7 +18,7 @@ import { IngestError } from '../errors.ts'
 import { QUEUE } from '../limits.ts'
 import { batchesOf } from './batches.ts'
 import type { EventQueues, OutgoingEvent, SendResult } from './queue.ts'
-import { isConnectionLost, isUnreachable, toQueueError } from './sqs-errors.ts'
+import { isConnectionLost, isOfOneEntry, isUnreachable, toQueueError } from './sqs-errors.ts'
 
 export interface SqsOptions {
   /** Queue name, URL or ARN by the name that routes use. */
@@ -32,6 +32,8 @@ export interface SqsOptions {
   readonly endpoint?: (() => Promise<string>) | undefined
   /** @default the SDK's own chain */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
+  /** @default QUEUE.requestMs */
+  readonly requestMs?: number | undefined
   /** Called when nobody listens at the endpoint or a connection broke, before a request is tried a last time. */
   readonly reconnect?: (() => Promise<void>) | undefined
 }
@@ -66,6 +68,7 @@ interface Entry {
  * for the moment is tried again before later batches, yet later events of its own batch have passed it then.
  */
 export function openSqsQueues(options: SqsOptions): SqsQueues {
+  const { requestMs = QUEUE.requestMs } = options
   const clients = new Map<string, SQSClient>()
   const targets = new Map<string, Promise<Target>>()
   /** Last send of each FIFO queue. */
@@ -82,7 +85,7 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
         // TLS guards the octets; without this a wrong MD5 in an answer is an Error without name or code.
         md5: false,
         maxAttempts: QUEUE.attempts,
-        requestHandler: requestHandler(),
+        requestHandler: requestHandler(requestMs),
         ...(region === undefined ? {} : { region }),
         ...(endpoint === undefined
           ? {}
@@ -166,9 +169,10 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
   /** One SendMessageBatch; the failures by index. The SDK has repeated the whole call already where that made sense. */
   async function trySend(
     where: string,
-    { address, client, url }: Target,
+    target: Target,
     entries: readonly Entry[],
   ): Promise<Map<number, Failure>> {
+    const { address, client, url } = target
     const command = new SendMessageBatchCommand({
       QueueUrl: url,
       Entries: entries.map(({ event }, index) => ({
@@ -190,8 +194,23 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
       return failures
     } catch (error) {
       if (!(error instanceof IngestError) || error.scope === 'mailbox') throw error
+      // A bad message delays only itself.
+      if (entries.length > 1 && isOfOneEntry(error)) return sendOneByOne(where, target, entries)
       return new Map(entries.map((_, index) => [index, { final: true, reason: error.message }]))
     }
+  }
+
+  async function sendOneByOne(
+    where: string,
+    target: Target,
+    entries: readonly Entry[],
+  ): Promise<Map<number, Failure>> {
+    const failures = new Map<number, Failure>()
+    for (const [index, entry] of entries.entries()) {
+      const failure = (await trySend(where, target, [entry])).get(0)
+      if (failure) failures.set(index, failure)
+    }
+    return failures
   }
 
   async function sendAll(queue: string, entries: readonly Entry[]): Promise<void> {
@@ -249,7 +268,7 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
             VisibilityTimeout: visibilitySeconds,
             MessageSystemAttributeNames: ['ApproximateReceiveCount'],
           }),
-          { requestTimeout: QUEUE.requestMs + waitSeconds * 1000 },
+          { requestTimeout: requestMs + waitSeconds * 1000 },
         ),
       )
       return Messages.map(({ Body = '', ReceiptHandle, Attributes }) => ({
@@ -312,13 +331,13 @@ function sqsId(id: string): string {
   return /^[!-~]{1,128}$/.test(id) ? id : createHash('sha256').update(id).digest('hex')
 }
 
-function requestHandler(): NodeHttpHandler {
+function requestHandler(requestMs: number): NodeHttpHandler {
   const agent = { keepAlive: true, maxSockets: 4 * QUEUE.batchesInFlight }
   return new NodeHttpHandler({
     httpAgent: new HttpAgent(agent),
     httpsAgent: new HttpsAgent(agent),
     connectionTimeout: QUEUE.connectMs,
-    requestTimeout: QUEUE.requestMs,
+    requestTimeout: requestMs,
     throwOnRequestTimeout: true,
   })
 }
