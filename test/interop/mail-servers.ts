@@ -2,6 +2,7 @@ import { createCipheriv, createHash } from 'node:crypto'
 import type { MailboxAccess } from '../../shared/mailbox/mailbox.ts'
 import * as courier from '../support/courier.ts'
 import * as dovecot from '../support/dovecot.ts'
+import { LocalWorld } from '../support/local-world.ts'
 import type { MailServer } from '../support/mail-server.ts'
 
 // The servers that the mailbox adapters are tried on, and what is put into their mailboxes.
@@ -69,6 +70,20 @@ export function newUser(): string {
   return `user${++users}@example.org`
 }
 
+/** Opens, uses and closes a world of its own with a user of its own, whatever happens. */
+export async function inWorld(
+  server: MailServer,
+  use: (world: LocalWorld, user: string) => Promise<void>,
+): Promise<void> {
+  const user = newUser()
+  const world = await LocalWorld.open(server, user)
+  try {
+    await use(world, user)
+  } finally {
+    await world.close()
+  }
+}
+
 /** What a delivery agent writes: lines end in LF, and every server sends CRLF. */
 export function letter(number: number, more = ''): string {
   return `From: "Sender ${number}" <s${number}@example.net>\nSubject: letter ${number}\n${more}\nText of ${number}.\n.\n..\n`
@@ -78,7 +93,7 @@ export function onWire(text: string): Buffer {
   return Buffer.from(text.replaceAll('\n', '\r\n'))
 }
 
-/** A letter of at least so many octets, the same each time it is asked for; length and SHA-256 are those on the wire. */
+/** A letter with an attachment, of at least so many octets, the same each time it is asked for; length and SHA-256 are those on the wire. */
 export async function largeLetter(
   octets: number,
 ): Promise<{ octets(): AsyncIterable<Buffer>; length: number; sha256: string }> {
@@ -92,8 +107,22 @@ export async function largeLetter(
   return { octets: () => base64Letter(octets), length, sha256: hash.digest('hex') }
 }
 
+const LARGE_BEGIN = `Subject: large
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=large
+
+--large
+
+See the attachment.
+--large
+Content-Type: application/octet-stream; name="large.bin"
+Content-Disposition: attachment; filename="large.bin"
+Content-Transfer-Encoding: base64
+
+`
+
 async function* base64Letter(octets: number): AsyncGenerator<Buffer> {
-  yield Buffer.from('Subject: large\n\n')
+  yield Buffer.from(LARGE_BEGIN)
   const random = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16))
   const zeros = Buffer.alloc(57 * 1024)
   for (let sent = 0; sent < octets; ) {
@@ -101,6 +130,7 @@ async function* base64Letter(octets: number): AsyncGenerator<Buffer> {
     yield Buffer.from(lines)
     sent += lines.length
   }
+  yield Buffer.from('--large--\n')
 }
 
 export function sha256(octets: Buffer): string {

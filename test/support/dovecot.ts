@@ -82,10 +82,10 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<MailSe
     ca: authority.caPem,
     password: PASSWORD,
     folderPrefix: '',
-    maildir: (user, name = 'INBOX') => maildirPath(inbox(user), name),
-    put: (user, name, messages) => deliver(join(mail, user), name, messages, owner),
-    remove: (user, name) => removeFolder(maildirPath(inbox(user), name)),
-    files: (user, name = 'INBOX') => maildirFiles(maildirPath(inbox(user), name)),
+    maildir: (user, name = 'INBOX') => maildirPath(inbox(user), modifiedUtf7(name)),
+    put: (user, name, messages) => deliver(join(mail, user), modifiedUtf7(name), messages, owner),
+    remove: (user, name) => removeFolder(maildirPath(inbox(user), modifiedUtf7(name))),
+    files: (user, name = 'INBOX') => maildirFiles(maildirPath(inbox(user), modifiedUtf7(name))),
     log: () => log,
     stop,
   }
@@ -149,6 +149,15 @@ service stats {
   ${owner ? '' : 'chroot ='}
 }
 `
+}
+
+/** As the folder is called in its Maildir (RFC 3501, 5.1.3). */
+function modifiedUtf7(name: string): string {
+  return name.replace(/&|[^\x20-\x7e]+/g, (text) => {
+    if (text === '&') return '&-'
+    const base64 = Buffer.from(text, 'utf16le').swap16().toString('base64')
+    return `&${base64.replace(/=+$/, '').replaceAll('/', ',')}-`
+  })
 }
 
 /** Dovecot wants a name, and Node knows numbers only. */
