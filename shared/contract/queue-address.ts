@@ -15,16 +15,18 @@ export interface SqsAddress {
 }
 
 const ARN = /^arn:[a-z-]+:sqs:([a-z0-9-]+):(\d{12}):([A-Za-z0-9_-]+(?:\.fifo)?)$/
-const NAME = /^[A-Za-z0-9_-]{1,80}(\.fifo)?$/
+/** At most 80 characters, `.fifo` included (CreateQueue). */
+const NAME = /^(?=.{1,80}$)[A-Za-z0-9_-]+(\.fifo)?$/
 const AWS_HOST =
   /^(?:sqs(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.(?:aws|amazonwebservices\.com\.cn))|([a-z0-9-]+)\.queue\.amazonaws\.com)$/
-const REGION = /(?:^|\.)([a-z]{2}(?:-[a-z]+)+-\d)(?:\.|$)/
+const REGION = /(?:^|\.)([a-z]{2,4}(?:-[a-z]+)+-\d)(?:\.|$)/
 
 /** Undefined for what is none of the three. */
 export function parseSqsAddress(text: string): SqsAddress | undefined {
   if (/^https?:\/\//i.test(text)) return fromUrl(text)
   const [, region, account, name] = ARN.exec(text) ?? []
-  if (name) return { name, fifo: isFifo(name), url: undefined, account, region, endpoint: undefined }
+  if (name && NAME.test(name))
+    return { name, fifo: isFifo(name), url: undefined, account, region, endpoint: undefined }
   if (!NAME.test(text)) return undefined
   return {
     name: text,

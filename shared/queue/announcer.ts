@@ -4,8 +4,8 @@ import type { EventQueues, OutgoingEvent, SendResult } from './queue.ts'
 /** Gathers what many pipelines announce one by one into the batches that a queue takes. */
 export interface Announcer {
   /**
-   * Resolves when the event's batch was answered: at the latest `lingerMs` and one batch later. Rejects as `EventQueues.send`
-   * does, and every event of the batch with it.
+   * Resolves when the event's batch was answered. It departs when it is full or after `lingerMs`, or when one of `batchesInFlight` is answered.
+   * Rejects as `EventQueues.send` does, and every event of the batch with it.
    */
   announce(queue: string, event: OutgoingEvent): Promise<SendResult>
 }
