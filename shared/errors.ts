@@ -68,7 +68,8 @@ const MEANING = {
   },
   SPOOL_FAILED: {
     scope: 'session',
-    remedy: 'Free space in the folder for temporary files (TMPDIR), then drain again.',
+    remedy:
+      'Free space in the folder for temporary files (TMPDIR), or allow writing to it, then drain again.',
   },
   LEDGER_RACE_LOST: {
     scope: 'session',
@@ -153,7 +154,7 @@ const MEANING = {
   ARCHIVE_MISCONFIGURED: {
     scope: 'mailbox',
     remedy:
-      'The archive bucket needs versioning and Object Lock; create it with the stack in infra/ or enable both.',
+      'A bucket needs versioning and Object Lock (the stack in infra/ makes one); the folder of --local has to be a folder, on one file system.',
   },
   ARCHIVE_MISSING: {
     scope: 'mailbox',
@@ -161,7 +162,8 @@ const MEANING = {
   },
   ARCHIVE_DENIED: {
     scope: 'mailbox',
-    remedy: 'Allow the role s3:PutObject on raw/* and ledger/*, and the reads in docs/specifications.md.',
+    remedy:
+      'S3: allow the role s3:PutObject on raw/* and ledger/*, and the reads in docs/specifications.md. --local: allow writing to the folder.',
   },
   ARCHIVE_CONFLICT: {
     scope: 'mailbox',

@@ -33,7 +33,7 @@ export function toFileError(error: unknown, where: string): IngestError {
   if (error instanceof IngestError) return error
   const errno = errnoOf(error)
   if (errno === undefined) throw error
-  const reason = WORDS[errno] ?? (error as Error).message
+  const reason = WORDS[errno] ?? (error as Error).message.replace(`${errno}: `, '')
   return new IngestError(BY_ERRNO[errno] ?? 'ARCHIVE_UNAVAILABLE', `${where}: ${errno}: ${reason}`, {
     cause: error,
   })

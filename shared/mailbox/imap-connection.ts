@@ -3,7 +3,7 @@ import { ImapFlow, type ImapFlowOptions, type MailboxObject } from 'imapflow'
 import { within } from '../deadline.ts'
 import { type ErrorCode, IngestError } from '../errors.ts'
 import type { IMAP } from '../limits.ts'
-import { LOOPBACK } from './connection-errors.ts'
+import { LOOPBACK, printable } from './connection-errors.ts'
 import { toIngestError } from './imap-errors.ts'
 import { imapLogger } from './imap-transcript.ts'
 import type { MailboxAccess, ServerFacts } from './mailbox.ts'
@@ -50,12 +50,26 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
 
   let failure: Error | undefined
   let logged: Error | undefined
+  let greeted = false
   let signedIn = false
   let certificateSha256: string | undefined
   const byToken = access.accessToken !== undefined
   const auth: ImapFlowOptions['auth'] & object = access.accessToken
     ? { user: access.user, accessToken: await access.accessToken() }
     : { user: access.user, pass: await access.password() }
+  const heard = (line: string): void => {
+    access.transcript?.(line)
+    if (greeted || !line.startsWith('S: ')) return
+    greeted = true
+    // imapflow waits for another greeting, and what POP3, SMTP or HTTP says would end as a time-out.
+    if (!line.startsWith('S: * ')) fail(notImap(line.slice(3)))
+  }
+  const notImap = (said: string, cause?: Error): IngestError =>
+    new IngestError(
+      'PROTOCOL_VIOLATION',
+      `${where}: sign-in: the greeting is not that of IMAP: ${printable(said)}`,
+      { cause },
+    )
   const client = new ImapFlow({
     ...options(access, limits),
     auth,
@@ -74,8 +88,8 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
       // imapflow logs first and then begins to wait; only a wait that has begun ends with the connection.
       if (code === 'ETHROTTLE') setImmediate(fail, error)
       // Later imapflow skips a line that it cannot parse; a greeting like that is not an IMAP server.
-      if (!signedIn && code.startsWith('ParserError')) fail(error)
-    }, access.transcript),
+      if (!signedIn && code.startsWith('ParserError')) fail(greeted ? error : notImap(error.message, error))
+    }, heard),
   })
   const fail = (error: Error): void => {
     failure ??= error

@@ -12,17 +12,13 @@ interface LogEntry {
  * says only here what the server answered. `line` gets the conversation: imapflow masks credentials, and FETCH rows (they hold
  * subjects and bodies) are on its level `trace`, which is not taken.
  */
-export function imapLogger(
-  onFailure: (error: Error) => void,
-  line: ((line: string) => void) | undefined,
-): Logger {
+export function imapLogger(onFailure: (error: Error) => void, line: (line: string) => void): Logger {
   const failure = (entry: unknown): void => {
     const { err } = asEntry(entry)
     if (err instanceof Error) onFailure(err)
   }
   const silent = (): void => {}
   const logger = { info: silent, warn: failure, error: failure, fatal: failure }
-  if (!line) return logger as unknown as Logger
   const conversation = (entry: unknown): void => {
     const { src, msg } = asEntry(entry)
     if ((src === 'c' || src === 's') && typeof msg === 'string') line(`${src === 'c' ? 'C' : 'S'}: ${msg}`)

@@ -151,6 +151,14 @@ describe('IMAP connections', () => {
   test('a greeting that is not IMAP, a BYE and a closed door fail the connection', async () => {
     const garbage = await script({ greeting: '\x00\x01(((((garbage\r\n' })
     await refused(accessTo(garbage), { code: 'PROTOCOL_VIOLATION', scope: 'session' })
+    for (const greeting of ['+OK POP3 ready', '220 mail.example.com ESMTP', 'HTTP/1.1 400 Bad Request']) {
+      const other = await script({ greeting: `${greeting}\r\n` })
+      await refused(accessTo(other), {
+        code: 'PROTOCOL_VIOLATION',
+        scope: 'session',
+        message: /the greeting is not that of IMAP: /,
+      })
+    }
     const bye = await script({ greeting: '* BYE too busy\r\n' })
     await refused(accessTo(bye), { code: 'CONNECTION_FAILED', scope: 'session', message: /too busy/ })
     const closed = await script({ greeting: (socket) => socket.destroy() })

@@ -42,8 +42,14 @@ export interface CliProcess {
 export function startCli(
   arguments_: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  {
+    fileBlocks,
+  }: { /** The most that a file may have, 512 octets each. */ readonly fileBlocks?: number } = {},
 ): CliProcess {
-  const child = spawn(process.execPath, [LAUNCH, ...arguments_], {
+  // A signal that is ignored stays so in what the shell becomes; then the write fails instead.
+  const shell = ['sh', '-c', `trap '' XFSZ; ulimit -f ${fileBlocks}; exec "$0" "$@"`]
+  const [program = '', ...before] = [...(fileBlocks === undefined ? [] : shell), process.execPath, LAUNCH]
+  const child = spawn(program, [...before, ...arguments_], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   })
