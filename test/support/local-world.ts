@@ -45,7 +45,7 @@ export class LocalWorld {
 
   static async open(server: MailServer, user: string): Promise<LocalWorld> {
     const folder = await mkdtemp(join(tmpdir(), 'mailsluice-world-'))
-    return new LocalWorld(server, user, folder, await openLocalStores({ queues: QUEUES }, folder))
+    return new LocalWorld(server, user, folder, openLocalStores({ queues: QUEUES }, folder))
   }
 
   mailbox(settings: Record<string, unknown> = {}): MailboxConfig {
