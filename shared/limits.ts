@@ -202,6 +202,9 @@ export const LAMBDA = {
 
 /** Secrets and access tokens. */
 export const CREDENTIALS = {
+  /** One request to Parameter Store or Secrets Manager; the SDK repeats it twice. */
+  storeConnectMs: 5 * SECOND,
+  storeRequestMs: 10 * SECOND,
   /** A secret is kept this long; after a refused log-in it is read again at once. */
   secretMs: 5 * MINUTE,
   /** An access token with less left is replaced: a drain's slice and a batch of it end before it does. */
@@ -222,6 +225,14 @@ export const CREDENTIALS = {
   clockSkewMs: 60 * SECOND,
   /** Times that a refresh token is read anew because somebody else replaced it at the same moment. */
   rotationAttempts: 3,
+} as const
+
+/** Finding the server of an address: somebody waits at a terminal. */
+export const DISCOVERY = {
+  lookUpMs: 2 * SECOND,
+  pageMs: 5 * SECOND,
+  /** An autoconfig file has one or two KB. */
+  pageCharacters: 64 * KIB,
 } as const
 
 /** Mailboxes that cannot be entered: how often log-ins that fail are tried. Doubled after each failure, up to `longestPauseMs`. */
@@ -278,6 +289,12 @@ export const RELAY = {
   /** Between two tries to send a request that the queue did not take; doubled up to the second. */
   requestAgainMs: 1 * SECOND,
   requestAgainMostMs: 1 * MINUTE,
+
+  /** On one machine: drains under way at the same time; each waits for its server most of the time, and its memory is bounded. */
+  drainsAtOnce: 4,
+  /** Before a drain that failed is tried again; doubled up to the second. */
+  drainAgainMs: 10 * SECOND,
+  drainAgainMostMs: 15 * MINUTE,
 
   /** LOGOUT everywhere when the process is asked to end; what has not answered by then is dropped. */
   closingMs: 8 * SECOND,
