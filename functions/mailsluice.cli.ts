@@ -1,11 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
+import { PROVIDER_IDS } from '../shared/contract/providers.ts'
 import { ConfigurationError, IngestError } from '../shared/errors.ts'
 import { applyCommand } from './cli/apply.command.ts'
 import { getCommand, listCommand } from './cli/archive.command.ts'
 import { checkCommand } from './cli/check.command.ts'
 import { type DrainCommandOptions, drainCommand } from './cli/drain.command.ts'
 import { type ReceiveOptions, receiveCommand, serveCommand } from './cli/events.command.ts'
+import { initCommand } from './cli/init.command.ts'
 import { showCommand, verifyCommand } from './cli/ledger.command.ts'
 import { describe, type Terminal } from './cli/output.ts'
 import { type CommonOptions, Run } from './cli/run.ts'
@@ -29,8 +31,11 @@ export async function main(
       const options = self.optsWithGlobals() as CommonOptions & Options
       status = await runOnce(options, terminal, (run) => work(run, options, self.args))
     }
+  const init = async (address: string | undefined, _: unknown, self: Command): Promise<void> => {
+    status = await initCommand(address, self.optsWithGlobals(), terminal)
+  }
   try {
-    await program(command, terminal).parseAsync(withLocalFolder(arguments_), { from: 'user' })
+    await program(command, init, terminal).parseAsync(withLocalFolder(arguments_), { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (!(error instanceof ConfigurationError)) throw error
@@ -44,7 +49,9 @@ type Wrap = <Options>(
   work: (run: Run, options: Options, operands: string[]) => Promise<void>,
 ) => (...received: unknown[]) => Promise<void>
 
-function program(command: Wrap, { stdout, stderr }: Terminal): Command {
+type Init = (address: string | undefined, options: unknown, self: Command) => Promise<void>
+
+function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Command {
   const root = new Command('mailsluice')
     .description(
       'Drains POP3 and IMAP mailboxes into a locked archive and announces every message on a queue.',
@@ -69,6 +76,38 @@ function program(command: Wrap, { stdout, stderr }: Terminal): Command {
     .addHelpText('after', examples('check --local', 'drain --local', 'events receive --local --max 1 --full'))
     .addHelpText('after', `\n${EXIT_STATUS}`)
 
+  root
+    .command('init')
+    .description('ask for one mailbox, sign in to it, and write it into the configuration')
+    .argument('[address]', 'its e-mail address')
+    .option('--yes', 'ask nobody: take what is found and suggested')
+    .option('--no-test', 'write it without signing in')
+    .option('--id <id>', 'its name here')
+    .option('--provider <name>', `${PROVIDER_IDS.join(', ')}`)
+    .option('--protocol <name>', 'imap or pop3')
+    .option('--host <name>', 'mail server')
+    .option('--port <number>', 'its port', positive)
+    .option('--tls <how>', 'implicit, starttls or none')
+    .option('--ca <file>', 'private CA (PEM), relative to the configuration')
+    .option('--user <name>', 'name to sign in with')
+    .option(
+      '--credential <where>',
+      'env:NAME, file:PATH, ssm:NAME or secretsmanager:ID; never the secret itself',
+    )
+    .option('--auth <how>', 'password or oauth2')
+    .option('--grant <name>', 'client-credentials, service-account or refresh-token')
+    .option('--tenant <id>', 'Microsoft 365: directory (tenant)')
+    .option('--client-id <id>', 'of the application')
+    .option('--token-url <url>', 'token endpoint')
+    .option('--scope <scope>', 'what the token is asked for')
+    .addHelpText(
+      'after',
+      examples(
+        'init invoices@example.com',
+        'init invoices@example.com --yes --provider fastmail --credential env:PASSWORD',
+      ),
+    )
+    .action(init)
   root
     .command('check')
     .description('connect to each mailbox and to the archive and queues; change nothing')
@@ -210,5 +249,5 @@ function processTerminal(): Terminal {
     if (error.code === 'EPIPE') process.exit(0)
     throw error
   })
-  return { stdout: process.stdout, stderr: process.stderr, environment: process.env }
+  return { stdout: process.stdout, stderr: process.stderr, stdin: process.stdin, environment: process.env }
 }

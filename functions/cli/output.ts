@@ -1,3 +1,4 @@
+import type { Network } from '../../shared/discovery/discovery.ts'
 import { IngestError } from '../../shared/errors.ts'
 
 /** The streams and settings of one run of the command line. */
@@ -5,6 +6,10 @@ export interface Terminal {
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean }
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where answers come from. */
+  readonly stdin?: (NodeJS.ReadableStream & { readonly isTTY?: boolean }) | undefined
+  /** What `init` looks servers up with. @default that of this machine */
+  readonly network?: Network | undefined
 }
 
 /**
