@@ -137,7 +137,7 @@ export function jsonLines(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
-function collector(): { stream: Writable; text: () => string } {
+export function collector(): { stream: Writable; text: () => string } {
   const chunks: Buffer[] = []
   const stream = new Writable({
     write(chunk: Buffer | string, _, done) {
