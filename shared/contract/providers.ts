@@ -5,7 +5,7 @@
 export interface Fact<Value> {
   readonly value: Value
   readonly source: string
-  /** `2026-11`, or earlier where the page is no longer what it was. */
+  /** `2026-11`, and how when it was not the page itself. */
   readonly read: string
 }
 
@@ -47,16 +47,22 @@ export interface Provider {
   readonly steps: readonly string[]
 }
 
+/** Of values that everybody knows, with the page to read before relying on them. */
+const KNOWN = '2026-11, general knowledge; the page itself was not read'
+
 const GOOGLE_PROTOCOLS = {
   source: 'https://developers.google.com/workspace/gmail/imap/imap-smtp',
   read: '2026-11',
 }
-const GOOGLE_CLIENTS = { source: 'https://support.google.com/mail/answer/7126229', read: '2026-11' }
-const GOOGLE_BANDWIDTH = { source: 'https://support.google.com/a/answer/1071518', read: '2016, copies' }
-const GOOGLE_PASSWORDS = { source: 'https://support.google.com/a/answer/14114704', read: '2025-03' }
+const GOOGLE_CLIENTS = { source: 'https://support.google.com/mail/answer/7126229', read: KNOWN }
+const GOOGLE_BANDWIDTH = {
+  source: 'https://support.google.com/a/answer/1071518',
+  read: '2016, copies; the same number in 2022',
+}
+const GOOGLE_PASSWORDS = { source: 'https://support.google.com/mail/answer/6089246', read: '2025, a copy' }
 const GOOGLE_DELEGATION = {
   source: 'https://developers.google.com/identity/protocols/oauth2/service-account',
-  read: '2026-11',
+  read: KNOWN,
 }
 const MICROSOFT_OAUTH = {
   source:
@@ -65,20 +71,26 @@ const MICROSOFT_OAUTH = {
 }
 const MICROSOFT_SETTINGS = {
   source: 'https://support.microsoft.com/office/8361e398-8af4-4e97-b147-6c6c4ac95353',
+  read: KNOWN,
+}
+const APPLE = {
+  source: 'https://support.postbox-inc.com/hc/en-us/articles/202200110-Setting-up-iCloud-Me-or-Mac',
   read: '2026-11',
 }
-const APPLE = { source: 'https://support.apple.com/102525', read: '2026-11' }
-const YAHOO = { source: 'https://help.yahoo.com/kb/SLN4075.html', read: '2026-11' }
+const YAHOO = { source: 'https://help.yahoo.com/kb/SLN4075.html', read: KNOWN }
 const AOL = {
   source:
     'https://help.aol.com/articles/how-do-i-use-other-email-applications-to-send-and-receive-my-aol-mail',
+  read: KNOWN,
+}
+const FASTMAIL = {
+  source: 'https://www.fastmail.com/help/technical/servernamesandports.html',
   read: '2026-11',
 }
-const FASTMAIL = { source: 'https://www.fastmail.help/hc/en-us/articles/1500000278342', read: '2026-11' }
-const ZOHO = { source: 'https://www.zoho.com/mail/help/imap-access.html', read: '2026-11' }
-const ZOHO_POP = { source: 'https://www.zoho.com/mail/help/pop-access.html', read: '2026-11' }
-const GMX = { source: 'https://hilfe.gmx.net/pop-imap/index.html', read: '2026-11' }
-const WEBDE = { source: 'https://hilfe.web.de/pop-imap/index.html', read: '2026-11' }
+const ZOHO = { source: 'https://www.zoho.com/mail/help/imap-access.html', read: KNOWN }
+const ZOHO_POP = { source: 'https://www.zoho.com/mail/help/pop-access.html', read: KNOWN }
+const GMX = { source: 'https://hilfe.gmx.net/pop-imap/index.html', read: KNOWN }
+const WEBDE = { source: 'https://hilfe.web.de/pop-imap/index.html', read: KNOWN }
 
 const MB = 1_000_000
 
@@ -95,13 +107,13 @@ const GMAIL_FOLDERS = {
   imap: fact(tls('imap.gmail.com', 993), GOOGLE_PROTOCOLS),
   pop3: fact(tls('pop.gmail.com', 995), GOOGLE_PROTOCOLS),
   user: fact('address', GOOGLE_CLIENTS),
-  connections: fact(15, GOOGLE_CLIENTS),
+  connections: fact(15, { source: 'https://github.com/imapsync/imapsync/issues/61', read: '2016-03' }),
   octetsPerDay: { imap: fact(2500 * MB, GOOGLE_BANDWIDTH), pop3: fact(1250 * MB, GOOGLE_BANDWIDTH) },
   // RFC 2177 allows 29 minutes; Gmail is known to drop connections that are silent for about ten.
-  idleRenewal: fact('9m', { source: 'https://github.com/tpitale/mail_room/issues/10', read: '2026-11' }),
+  idleRenewal: fact('9m', { source: 'https://www.rfc-editor.org/rfc/rfc2177', read: KNOWN }),
   skipFolders: fact(['\\All', '\\Important', '\\Flagged'], {
-    source: 'https://developers.google.com/workspace/gmail/imap/imap-extensions',
-    read: '2026-11',
+    source: 'https://github.com/jstedfast/MailKit/issues/1396',
+    read: '2026-11, as the server lists them',
   }),
 } satisfies Partial<Provider>
 
@@ -205,7 +217,7 @@ export const PROVIDERS = {
     mx: ['.mail.icloud.com'],
     imap: fact(tls('imap.mail.me.com', 993), APPLE),
     pop3: undefined,
-    auth: fact('password', { source: 'https://support.apple.com/102654', read: '2026-11' }),
+    auth: fact('password', APPLE),
     user: fact('local part', APPLE),
     steps: [
       'Switch on two-factor authentication of the Apple Account.',
@@ -231,7 +243,7 @@ export const PROVIDERS = {
     user: fact('address', YAHOO),
     connections: fact(3, {
       source: 'https://bugzilla.mozilla.org/show_bug.cgi?id=1727971',
-      read: '2026-11',
+      read: '2026-11, as quoted by others',
     }),
     steps: [
       'Make an app password and use it as the password: https://login.yahoo.com/account/security, Generate app password.',
@@ -280,7 +292,10 @@ export const PROVIDERS = {
     domains: ['gmx.net', 'gmx.de', 'gmx.at', 'gmx.ch'],
     mx: ['.gmx.net'],
     imap: fact(tls('imap.gmx.net', 993), GMX),
-    pop3: fact(tls('pop.gmx.net', 995), GMX),
+    pop3: fact(tls('pop.gmx.net', 995), {
+      source: 'https://www.antwort.net/a/technologie/wie-lauten-die-gmx-mail-pop-einstellungen.html',
+      read: '2026-11',
+    }),
     auth: fact('password', GMX),
     user: fact('address', GMX),
     steps: [

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { type MailboxConfig, portOf, validateConfig } from '../../shared/contract/config.ts'
 import { userAt, withPreset } from '../../shared/contract/presets.ts'
@@ -10,6 +11,7 @@ import {
   providerOfDomain,
   providerOfMx,
 } from '../../shared/contract/providers.ts'
+import { providersMarkdown } from '../support/providers-markdown.ts'
 
 const APPLICATION = { tenant: 'contoso.example', clientId: '0f1e2d3c' }
 
@@ -239,4 +241,9 @@ describe('the data of the providers', () => {
     assert.equal(new Set(domains).size, domains.length)
     for (const id of PROVIDER_IDS) assert.ok(PROVIDERS[id].steps.length > 0, id)
   })
+})
+
+test('docs/providers.md is up to date: npx node test/support/write-providers.ts', () => {
+  const held = readFileSync(new URL('../../docs/providers.md', import.meta.url), 'utf8')
+  assert.equal(held, providersMarkdown())
 })
