@@ -3,9 +3,13 @@ import { describe, test } from 'node:test'
 import { mailboxId } from '../../shared/contract/ids.ts'
 import {
   type DrainRequest,
+  encodeDrainRequest,
+  encodeProbeRequest,
   type ProbeRequest,
   parseDrainRequest,
   parseProbeRequest,
+  parseTick,
+  TICK_INPUT,
 } from '../../shared/contract/messages.ts'
 
 const DRAIN: DrainRequest = { v: 1, mailbox: mailboxId('invoices'), reason: 'probe' }
@@ -15,7 +19,7 @@ describe('a request to drain', () => {
   for (const reason of ['probe', 'idle', 'continuation', 'operator'] as const)
     test(`of the ${reason} is read as it was written`, () => {
       const request: DrainRequest = { ...DRAIN, reason }
-      assert.deepEqual(parseDrainRequest(JSON.stringify(request)), request)
+      assert.deepEqual(parseDrainRequest(encodeDrainRequest(request)), request)
     })
 
   for (const [what, body] of Object.entries({
@@ -40,7 +44,7 @@ describe('a request to drain', () => {
 
 describe('a request to probe', () => {
   test('is read as it was written', () => {
-    assert.deepEqual(parseProbeRequest(JSON.stringify(PROBE)), PROBE)
+    assert.deepEqual(parseProbeRequest(encodeProbeRequest(PROBE)), PROBE)
   })
 
   for (const [what, body] of Object.entries({
@@ -53,4 +57,24 @@ describe('a request to probe', () => {
     test(`${what} is refused`, () => {
       assert.throws(() => parseProbeRequest(JSON.stringify(body)), { name: 'ZodError' })
     })
+})
+
+describe('a tick', () => {
+  test('has the time that the schedule filled in', () => {
+    const input = { ...TICK_INPUT, scheduledAt: '2026-03-01T12:00:00Z' }
+    assert.deepEqual(parseTick(input).scheduledAt, new Date('2026-03-01T12:00:00Z'))
+  })
+
+  for (const input of [{}, null, undefined])
+    test(`by hand (${JSON.stringify(input)}) has none`, () => {
+      assert.equal(parseTick(input).scheduledAt, undefined)
+    })
+
+  test('whose time the schedule did not fill in is refused', () => {
+    assert.throws(() => parseTick(TICK_INPUT), { name: 'ZodError' })
+  })
+
+  test('of another version is refused', () => {
+    assert.throws(() => parseTick({ v: 2 }), { name: 'ZodError' })
+  })
 })

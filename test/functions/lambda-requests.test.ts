@@ -7,13 +7,44 @@ import { LambdaScene, logIns, MESSAGES, mailboxSettings, SECRET, withImap } from
 import { freePorts } from '../support/mail-server.ts'
 import { startPop3Server } from '../support/pop3-server.ts'
 
-// What becomes of a request for a drain.
+// What becomes of a tick, and of a request for a drain.
 
 let scene: LambdaScene
 before(async () => {
   scene = await LambdaScene.open()
 })
 after(() => scene.close())
+
+describe('a tick', () => {
+  const requested = () =>
+    scene.world.sqs.requests.filter(({ action }) => action === 'SendMessageBatch').length
+
+  test('before anything is applied asks for nothing, and says what to do', async () => {
+    await scene.tick()
+
+    assert.equal(requested(), 0)
+    const { records } = scene.world.functions['schedule-drains']
+    assert.ok(
+      records.some(({ level, message }) => level === 'WARN' && /mailsluice apply/.test(String(message))),
+    )
+  })
+
+  test('picks the mailboxes of the minute for which it was scheduled, also when it comes late or twice', async () => {
+    await scene.world.apply([mailboxSettings('every-five', 1, { every: '5m' })])
+    const schedule = scene.world.functions['schedule-drains']
+    const due: number[] = []
+    for (const minute of [0, 1, 2, 3, 4, 4, 3, 2, 1, 0]) {
+      const before = requested()
+      const scheduledAt = new Date(Date.UTC(2026, 2, 1, 12, minute)).toISOString()
+      assert.ok((await schedule.invoke({ v: 1, scheduledAt })).ok)
+      if (requested() > before) due.push(minute)
+    }
+
+    const [minute = -1] = due
+    assert.deepEqual(due, [minute, minute])
+    await scene.world.settle()
+  })
+})
 
 function record(id: string, messageId: string, sentAtMs: number = Date.now()): SqsRecord {
   return {
