@@ -6,7 +6,15 @@ import { BY_WORDS_ALONE, loginMeaningOf, type Refusal } from '../../shared/mailb
 
 type Row = readonly [server: string, answer: string, means: ErrorCode, source: string]
 
-/** What servers answered a log-in with, as it was recorded in public, and where. */
+/** Not one page: found by an exact search through public code in 2026-11; the page explains it. */
+const IN_PUBLIC_CODE = 'https://support.google.com/mail/answer/7126229 (in public code)'
+/** Nowhere looked up. */
+const GENERAL_KNOWLEDGE = 'https://support.google.com/mail/answer/78754 (general knowledge)'
+
+/**
+ * What servers answered a log-in with, as it was recorded in public, and where. A row that cites source code has the code and prefix that
+ * stand there.
+ */
 const IMAP: readonly Row[] = [
   [
     'Gmail',
@@ -30,7 +38,7 @@ const IMAP: readonly Row[] = [
     'Gmail',
     'NO [WEBALERT https://accounts.google.com/signin/continue] Web login required. (Failure)',
     'ACCOUNT_RESTRICTED',
-    'https://github.com/mozilla-b2g/gaia-email-libs-and-more',
+    IN_PUBLIC_CODE,
   ],
   [
     'Gmail',
@@ -150,12 +158,7 @@ const IMAP: readonly Row[] = [
 ]
 
 const POP3: readonly Row[] = [
-  [
-    'Gmail',
-    '-ERR [AUTH] Username and password not accepted.',
-    'AUTHENTICATION_FAILED',
-    'https://support.google.com/mail/answer/7104828',
-  ],
+  ['Gmail', '-ERR [AUTH] Username and password not accepted.', 'AUTHENTICATION_FAILED', IN_PUBLIC_CODE],
   [
     'Gmail',
     '-ERR [AUTH] Application-specific password required: http://support.google.com/accounts/bin/answer.py?answer=185833',
@@ -166,7 +169,7 @@ const POP3: readonly Row[] = [
     'Gmail',
     '-ERR [AUTH] Web login required: https://support.google.com/mail/answer/78754',
     'ACCOUNT_RESTRICTED',
-    'https://support.google.com/mail/answer/78754',
+    GENERAL_KNOWLEDGE,
   ],
   [
     'Gmail',
@@ -178,7 +181,7 @@ const POP3: readonly Row[] = [
     'Gmail',
     '-ERR [AUTH] Account exceeded pop command or bandwidth limits (Failure)',
     'THROTTLED',
-    'https://support.google.com/a/answer/1071518',
+    IN_PUBLIC_CODE,
   ],
   [
     'Microsoft 365',
