@@ -1,4 +1,3 @@
-import { RemovalPolicy } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as kms from 'aws-cdk-lib/aws-kms'
 import type { Construct } from 'constructs'
@@ -17,7 +16,6 @@ export class ArchiveKey extends kms.Key {
     super(scope, id, {
       description: 'Mailsluice: the mail archive, its ledgers and state',
       enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
     })
     this.addToResourcePolicy(
       new iam.PolicyStatement({

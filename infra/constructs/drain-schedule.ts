@@ -1,4 +1,4 @@
-import { ArnFormat, Duration, Stack } from 'aws-cdk-lib'
+import { Duration, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as scheduler from 'aws-cdk-lib/aws-scheduler'
@@ -22,20 +22,15 @@ export class DrainSchedule extends Construct {
 
   constructor(scope: Construct, id: string, { target, deadLetters, tick }: DrainScheduleProps) {
     super(scope, id)
-    const stack = Stack.of(this)
     this.group = new scheduler.ScheduleGroup(this, 'Group')
     const role = new iam.Role(this, 'Role', {
       description: 'Mailsluice: EventBridge Scheduler calls schedule-drains',
       assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
+        // Scheduler names the group as the source, not the schedule.
         conditions: {
-          StringEquals: { 'aws:SourceAccount': stack.account },
-          ArnLike: {
-            'aws:SourceArn': stack.formatArn({
-              service: 'scheduler',
-              resource: 'schedule',
-              resourceName: `${this.group.scheduleGroupName}/*`,
-              arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
-            }),
+          StringEquals: {
+            'aws:SourceAccount': Stack.of(this).account,
+            'aws:SourceArn': this.group.scheduleGroupArn,
           },
         },
       }),

@@ -1,4 +1,4 @@
-import { Annotations, Duration, RemovalPolicy, Stack, Token, Validations } from 'aws-cdk-lib'
+import { Annotations, CfnResource, Duration, RemovalPolicy, Stack, Token, Validations } from 'aws-cdk-lib'
 import type * as iam from 'aws-cdk-lib/aws-iam'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as s3 from 'aws-cdk-lib/aws-s3'
@@ -160,6 +160,11 @@ export class MailArchive extends Construct implements IMailArchive {
     if (!this.encryptionKey)
       for (const bucket of [this.archiveBucket, this.stateBucket, this.derivedBucket])
         acknowledge(bucket, 'encryptedByS3')
+
+    // Not the buckets alone: without its policy a bucket that stays would take deletions from any administrator, and without the officer
+    // nobody could lift what the policy keeps.
+    for (const resource of this.node.findAll())
+      if (CfnResource.isCfnResource(resource)) resource.applyRemovalPolicy(RemovalPolicy.RETAIN)
   }
 
   private common(bucketName: string | undefined): s3.BucketProps {
@@ -177,7 +182,6 @@ export class MailArchive extends Construct implements IMailArchive {
       objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
       enforceSSL: true,
       minimumTLSVersion: 1.2,
-      removalPolicy: RemovalPolicy.RETAIN,
     }
   }
 

@@ -33,11 +33,11 @@ export class OperationsKey extends kms.Key {
     )
     this.addToResourcePolicy(
       new iam.PolicyStatement({
+        // Whose alarms may be published is the topic's to say; a condition that CloudWatch does not meet would silence them all.
         sid: 'EncryptAlarms',
         principals: [new iam.ServicePrincipal('cloudwatch.amazonaws.com')],
         actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
         resources: ['*'],
-        conditions: { StringEquals: { 'aws:SourceAccount': stack.account } },
       }),
     )
   }

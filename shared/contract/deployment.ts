@@ -244,8 +244,8 @@ export function secretReference(credential: string): SecretReference | undefined
 /** Secrets that one role can be given by name: its policies hold 10,240 characters, and an ARN takes up to 200 of them. */
 export const NAMED_SECRETS_MOST = 30
 
-/** Mailboxes with a retention of their own that the bucket policy can guard: it holds 20 KB, and each takes up to 1 KB. */
-export const OWN_RETENTIONS_MOST = 10
+/** Mailboxes with a retention of their own that the bucket policy can guard: it holds 20 KB, and each takes up to 2.4 KB. */
+export const OWN_RETENTIONS_MOST = 7
 
 /** What is wrong with a valid configuration for a deployment: each mistake a line `path: what is wrong; expected what`. */
 export function deploymentProblems(config: Config): readonly string[] {
@@ -308,8 +308,9 @@ function queueProblems(queues: Config['queues']): string[] {
 
 function secretProblems({ mailboxes }: Config, { parameterPrefix }: Deployment): string[] {
   const problems: string[] = []
+  /** What roles name: once to read it, and once to replace it. */
   const named = new Set<string>()
-  mailboxes.forEach(({ credential }, index) => {
+  mailboxes.forEach(({ credential, oauth2 }, index) => {
     const secret = secretReference(credential)
     const path = `mailboxes[${index}].credential`
     if (!secret) {
@@ -322,10 +323,11 @@ function secretProblems({ mailboxes }: Config, { parameterPrefix }: Deployment):
           `${path}: ${secret.name} is not under aws.parameterPrefix; expected ${parameterPrefix}…`,
         )
     } else named.add(credential)
+    if (oauth2?.grant === 'refresh-token') named.add(`replaced ${credential}`)
   })
   if (named.size > NAMED_SECRETS_MOST)
     problems.push(
-      `mailboxes: ${named.size} different credentials do not fit into the policy of a role; expected at most ${NAMED_SECRETS_MOST}, or ssm: parameters under one aws.parameterPrefix`,
+      `mailboxes: ${named.size} credentials, those with a refresh token counted twice, do not fit into the policy of a role; expected at most ${NAMED_SECRETS_MOST}, or ssm: parameters under one aws.parameterPrefix`,
     )
   return problems
 }

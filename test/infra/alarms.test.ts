@@ -97,7 +97,7 @@ test('alarms are sent by mail to those who are named', () => {
   )
 })
 
-test('CloudWatch of this account may publish to the topic and use its key, and nobody’s else', async () => {
+test('CloudWatch of this account may publish to the topic, and nobody else; it may use the topic’s key', async () => {
   const [topic, { Properties }] = world.one('AWS::SNS::Topic', '')
   const [key, operations] = world.one('AWS::KMS::Key', 'MailIngestOperationsKey')
   assert.equal(Properties.KmsMasterKeyId, world.arnOf(key))
@@ -111,8 +111,8 @@ test('CloudWatch of this account may publish to the topic and use its key, and n
   const keyStatements = (operations.Properties.KeyPolicy as Policy).Statement
   const encrypt = keyStatements.find(({ Sid }) => Sid === 'EncryptAlarms')
   assert.deepEqual(
-    [encrypt?.Principal, encrypt?.Condition],
-    [{ Service: 'cloudwatch.amazonaws.com' }, { StringEquals: { 'aws:SourceAccount': ACCOUNT } }],
+    [encrypt?.Principal, encrypt?.Action],
+    [{ Service: 'cloudwatch.amazonaws.com' }, ['kms:Decrypt', 'kms:GenerateDataKey']],
   )
   const somebody = { role: `arn:aws:iam::${ACCOUNT}:role/Somebody`, policies: [], account: ACCOUNT }
   const call = { action: 'sns:Publish', resource: world.arnOf(topic) }

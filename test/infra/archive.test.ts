@@ -55,11 +55,21 @@ test('an event hold is off, and on when it is asked for', () => {
   })
 })
 
-test('everything with data stays when its stack goes, also when a change would replace it', () => {
-  const stateful = world.all.filter(([, { Type }]) =>
-    ['AWS::S3::Bucket', 'AWS::KMS::Key', 'AWS::Logs::LogGroup'].includes(Type),
+test('everything with data stays when its stack goes, with what protects it, also when a change would replace it', () => {
+  const stateful = world.all.filter(
+    ([id, { Type }]) =>
+      id.startsWith('MailArchive') ||
+      ['AWS::S3::Bucket', 'AWS::KMS::Key', 'AWS::Logs::LogGroup'].includes(Type),
   )
-  assert.ok(stateful.length >= 9, `${stateful.length} resources with data`)
+  const types = stateful.map(([, { Type }]) => Type)
+  for (const type of [
+    'AWS::S3::Bucket',
+    'AWS::S3::BucketPolicy',
+    'AWS::KMS::Key',
+    'AWS::IAM::Role',
+    'AWS::IAM::Policy',
+  ])
+    assert.ok(types.includes(type), type)
   for (const [id, { DeletionPolicy, UpdateReplacePolicy }] of stateful)
     assert.deepEqual([id, DeletionPolicy, UpdateReplacePolicy], [id, 'Retain', 'Retain'])
 })

@@ -5,7 +5,7 @@ import { TICK_INPUT } from '../../shared/contract/messages.ts'
 import { DRAIN, LAMBDA } from '../../shared/limits.ts'
 import { administrator, isAllowed } from '../support/iam.ts'
 import { templates, yaml } from '../support/stacks.ts'
-import { type Policy, REGION, type Resource, type Templates } from '../support/templates.ts'
+import { ACCOUNT, type Policy, REGION, type Resource, type Templates } from '../support/templates.ts'
 
 const world = templates(yaml())
 
@@ -107,7 +107,7 @@ describe('event queues', () => {
     const statements = imported.policiesOf(drain).flatMap(({ Statement }) => Statement)
     const targets = statements.find(({ Sid }) => Sid === 'AnnounceAndContinue')?.Resource
     assert.deepEqual(
-      (targets as string[]).filter((arn) => !arn.includes('111122223333')),
+      (targets as string[]).filter((arn) => !arn.includes(ACCOUNT)),
       ['arn:aws:sqs:eu-west-1:444455556666:theirs', 'arn:aws:sqs:us-east-1:444455556666:others.fifo'],
     )
   })
@@ -234,11 +234,11 @@ describe('the schedule', () => {
   test('is trusted for its own group alone', () => {
     const [, { Properties: role }] = world.one('AWS::IAM::Role', 'MailIngestScheduleRole')
     const { Statement } = role.AssumeRolePolicyDocument as { Statement: readonly { Condition: Properties }[] }
-    const [group] = world.ofType('AWS::Scheduler::ScheduleGroup')
+    const [group] = world.one('AWS::Scheduler::ScheduleGroup', '')
     assert.deepEqual(Statement[0]?.Condition, {
-      StringEquals: { 'aws:SourceAccount': '111122223333' },
-      ArnLike: {
-        'aws:SourceArn': `arn:aws:scheduler:${REGION}:111122223333:schedule/${group?.[1].Properties.Name}/*`,
+      StringEquals: {
+        'aws:SourceAccount': ACCOUNT,
+        'aws:SourceArn': `arn:aws:scheduler:${REGION}:${ACCOUNT}:schedule-group/${world.nameOf(group)}`,
       },
     })
   })
