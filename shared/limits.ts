@@ -253,8 +253,6 @@ export const RELAY = {
    * that died without a word shows only when something is asked: it is noticed within `renewMs` and `replyMs`, 4.5 minutes.
    */
   renewMs: 4 * MINUTE,
-  /** What a provider's own setting may ask for. */
-  renewMostMs: 28 * MINUTE,
   /** Every answer while a folder is watched; then the connection counts as dead. */
   replyMs: 30 * SECOND,
   /** TCP keepalive: below the 350 s after which a NAT gateway forgets a silent connection. */

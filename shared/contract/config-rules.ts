@@ -1,4 +1,5 @@
 import { RELAY_SIZES } from './deployment.ts'
+import { matchesAnyGlob } from './glob.ts'
 import { oauth2Mistakes } from './oauth2.ts'
 import { presetMistakes, withPreset } from './presets.ts'
 import { parseSqsAddress } from './queue-address.ts'
@@ -83,10 +84,27 @@ function mailboxMistakes(mailbox: Written): Mistake[] {
       path: ['search', 'before'],
       message: `nothing is before ${search.before} and since ${search.since}; expected a later date`,
     })
+  if (isGroup(mailbox.canary)) mistakes.push(...canaryMistakes(mailbox, mailbox.canary))
   return protocol === 'pop3' ? [...mistakes, ...pop3Mistakes(mailbox)] : mistakes
 }
 
-function pop3Mistakes({ search, folders, skipFolders, afterArchive, idle }: Written): Mistake[] {
+/** A canary that nobody notices or that no drain takes would sing of a fault that is not there. */
+function canaryMistakes({ protocol, idle, folders, search }: Written, { folder }: Written): Mistake[] {
+  const mistakes: Mistake[] = []
+  const problem = (name: string, message: string): void => {
+    mistakes.push({ path: ['canary', ...(name === '' ? [] : [name])], message })
+  }
+  if (protocol === 'imap' && idle !== true)
+    problem('', 'nobody watches the mailbox; expected it beside idle: true')
+  const globs = Array.isArray(folders) ? folders.filter((glob) => typeof glob === 'string') : ['INBOX']
+  if (typeof folder === 'string' && !matchesAnyGlob(globs, [folder]))
+    problem('folder', `${folder} is not among folders; expected one that is`)
+  if (isGroup(search) && (search.from ?? search.subject ?? search.before) !== undefined)
+    problem('', 'search would leave it out; expected one of them')
+  return mistakes
+}
+
+function pop3Mistakes({ search, folders, skipFolders, afterArchive, idle, canary }: Written): Mistake[] {
   const mistakes: Mistake[] = []
   if (search !== undefined)
     mistakes.push({ path: ['search'], message: 'POP3 has no search; remove it or use imap' })
@@ -103,6 +121,8 @@ function pop3Mistakes({ search, folders, skipFolders, afterArchive, idle }: Writ
       message: 'POP3 has neither flags nor folders; expected keep, delete or { deleteAfterDays: N }',
     })
   if (idle === true) mistakes.push({ path: ['idle'], message: 'POP3 has no IDLE; expected false' })
+  if (canary !== undefined)
+    mistakes.push({ path: ['canary'], message: 'POP3 has no folder for it; remove it or use imap' })
   return mistakes
 }
 

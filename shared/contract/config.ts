@@ -128,13 +128,26 @@ const mailboxSchema = z.strictObject({
   afterArchive: afterArchiveSchema.default('keep'),
   every: durationSchema.default('5m').describe('How often a drain is due.'),
   idle: z.boolean().default(false).describe('The relay watches it.'),
+  canary: z
+    .strictObject({
+      folder: z.string().min(1).describe('Of its own; it must be there, and among `folders`.'),
+      every: durationSchema.default('15m'),
+    })
+    .optional()
+    .describe(
+      'IMAP, with idle: the relay puts a small message there, times its way to the queue and removes it. It is archived and announced like others.',
+    ),
   retention: retentionSchema.optional().describe('Overrides archive.retention for this mailbox.'),
   limits: z
     .strictObject({
       messageOctets: z.int().min(1024).max(5_000_000_000).optional(),
       octetsPerDay: z.int().min(1024).optional().describe('Fetching stops for the day (UTC) above this.'),
       connections: z.int().min(1).max(1000).optional().describe('Sessions of this mailbox at the same time.'),
-      idleRenewal: durationSchema.optional().describe('IMAP; the relay renews IDLE after this.'),
+      idleRenewal: durationSchema
+        .optional()
+        .describe(
+          'IMAP; the server ends an IDLE that is older. The relay renews it every four minutes in any case.',
+        ),
     })
     .default({}),
 })
@@ -218,19 +231,12 @@ export function validateConfig(value: unknown): ConfigResult {
 }
 
 /** What is accepted and has no effect yet: each a line `path: what does not happen`. To be told wherever it would be expected to act. */
-export function settingsWithoutEffect({ routes, mailboxes }: Config): readonly string[] {
+export function settingsWithoutEffect({ routes }: Config): readonly string[] {
   return [
     ...routes.flatMap(({ extract }, index) =>
       extract
         ? [
             `routes[${index}].extract: accepted and not acted upon yet: no attachment is stored by itself; the event lists each one`,
-          ]
-        : [],
-    ),
-    ...mailboxes.flatMap(({ idle }, index) =>
-      idle
-        ? [
-            `mailboxes[${index}].idle: accepted and not acted upon yet: nobody watches the mailbox; it is drained when it is due`,
           ]
         : [],
     ),

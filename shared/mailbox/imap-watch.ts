@@ -7,7 +7,7 @@ import type { MailboxAccess } from './mailbox.ts'
 import type { OpenWatch, Watch, WatchListener } from './watch.ts'
 
 /** A watch is silent for as long as one IDLE lasts; whether the server is still there is asked by the relay, not by a timer of the socket. */
-const WATCH: ImapLimits = { ...IMAP, commandMs: RELAY.replyMs, idleMs: RELAY.renewMostMs + IMAP.idleMs }
+const WATCH: ImapLimits = { ...IMAP, commandMs: RELAY.replyMs, idleMs: 2 * RELAY.renewMs }
 
 /** IDLE over imapflow. */
 export const openImapWatch: OpenWatch = imapWatchOpener(WATCH)

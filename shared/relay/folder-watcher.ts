@@ -135,7 +135,7 @@ export class FolderWatcher implements WatchListener {
 
   async #watchOver(watch: Watch, endMs: number): Promise<End> {
     const { clock } = this.#mailbox.ports
-    const { renewMs = this.#mailbox.limits.renewMs } = this.#mailbox.watchLimits
+    const { renewMs } = this.#mailbox
     let checkMs = this.#nextCheck(watch)
     while (true) {
       const idles = watch.canIdle && this.folder !== undefined

@@ -65,6 +65,11 @@ export class MailboxWatcher implements Watched {
     return this.config.id
   }
 
+  /** However long the server allows an IDLE to last, it is asked so often whether it is there. */
+  get renewMs(): number {
+    return Math.min(this.limits.renewMs, this.watchLimits.renewMs ?? Infinity)
+  }
+
   async run(): Promise<void> {
     this.#start(undefined)
     while (this.#running.size > 0) await Promise.all(this.#running)
@@ -84,7 +89,6 @@ export class MailboxWatcher implements Watched {
   health(): MailboxHealth {
     const { suspension } = this.#entrance
     const nowMs = this.ports.clock.nowMs()
-    const { renewMs = this.limits.renewMs } = this.watchLimits
     const folders = this.#watchers.map(({ folder, provenMs, idling }): FolderHealth => {
       const connected = idling ? 'watching' : 'polling'
       const state = provenMs !== undefined ? connected : suspension ? 'suspended' : 'reconnecting'
@@ -103,7 +107,7 @@ export class MailboxWatcher implements Watched {
       provenAgoMs,
       provenAt: this.#lastProof(known)?.toISOString(),
       // Once for the answer that is waited for, and once for a process that is busy.
-      overdue: known.some((ms) => ms > renewMs + 2 * this.limits.replyMs),
+      overdue: known.some((ms) => ms > this.renewMs + 2 * this.limits.replyMs),
       folders,
       suspended: suspension && {
         code: suspension.code,

@@ -13,7 +13,7 @@ export type RelayLimits = { readonly [Name in keyof typeof RELAY]: number }
 export interface WatchLimits {
   /** Connections of the relay to this mailbox. @default RELAY.connections */
   readonly connections?: number | undefined
-  /** One IDLE. @default RELAY.renewMs */
+  /** The server ends an IDLE that is older: it is renewed after this, if that is sooner than RELAY.renewMs. @default it does not */
   readonly renewMs?: number | undefined
 }
 

@@ -146,6 +146,31 @@ describe('a mistake names its path and what is expected', () => {
       'mailboxes[0].afterArchive: POP3 has neither flags nor folders; expected keep, delete or { deleteAfterDays: N }',
     ],
     [
+      'a canary that nobody watches',
+      { canary: { folder: 'INBOX' } },
+      'mailboxes[0].canary: nobody watches the mailbox; expected it beside idle: true',
+    ],
+    [
+      'a canary in a folder that is not drained',
+      { idle: true, folders: ['INBOX', 'Work*'], canary: { folder: 'Canary' } },
+      'mailboxes[0].canary.folder: Canary is not among folders; expected one that is',
+    ],
+    [
+      'a canary in another folder than the default one',
+      { idle: true, canary: { folder: 'Canary' } },
+      'mailboxes[0].canary.folder: Canary is not among folders; expected one that is',
+    ],
+    [
+      'a canary that the search leaves out',
+      { idle: true, canary: { folder: 'INBOX' }, search: { from: '*@example.com' } },
+      'mailboxes[0].canary: search would leave it out; expected one of them',
+    ],
+    [
+      'a canary by POP3',
+      { protocol: 'pop3', canary: { folder: 'INBOX' } },
+      'mailboxes[0].canary: POP3 has no folder for it; remove it or use imap',
+    ],
+    [
       'POP3 with IDLE',
       { protocol: 'pop3', idle: true },
       'mailboxes[0].idle: POP3 has no IDLE; expected false',

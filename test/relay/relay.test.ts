@@ -69,14 +69,19 @@ describe('a watched mailbox', () => {
     assert.deepEqual(world.requests, [])
   })
 
-  test('renews IDLE as its provider wants it', async () => {
-    const world = new RelayWorld({ limitsOf: () => ({ renewMs: 10 * MINUTE }) })
-    await world.watch()
-    world.mail.asked.length = 0
+  test('renews IDLE before its provider ends it, and never later than every four minutes', async () => {
+    for (const [provider, renewals] of [
+      [2, 6],
+      [9, 3],
+    ] as const) {
+      const world = new RelayWorld({ limitsOf: () => ({ renewMs: provider * MINUTE }) })
+      await world.watch()
+      world.mail.asked.length = 0
 
-    await world.clock.pass(14 * MINUTE)
+      await world.clock.pass(13 * MINUTE)
 
-    assert.deepEqual(world.mail.asked, ['NOOP', 'IDLE'])
+      assert.equal(world.mail.asked.filter((command) => command === 'IDLE').length, renewals)
+    }
   })
 
   test('is found silent within four minutes and the deadline of an answer, connected anew, and nothing is missed', async () => {
