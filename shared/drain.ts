@@ -251,16 +251,20 @@ class Drain {
     // What is spooled takes no memory.
     const octetsInMemory = octets.buffer ? octets.length : 0
     await this.#room.enter(octetsInMemory)
-    const leave = async (): Promise<void> => {
-      this.#room.leave(octetsInMemory)
-      await octets.discard()
+    const leaving = async <T>(work: Promise<T>): Promise<T> => {
+      try {
+        return await work
+      } finally {
+        this.#room.leave(octetsInMemory)
+        await octets.discard()
+      }
     }
     const message: FetchedMessage = { ...fetched, folder: listing.folder, epoch: listing.epoch }
     writer.run(
       octets.sha256,
       octets.length,
-      (seq) => ingest(message, seq, context).finally(leave),
-      (first) => first.then(() => duplicateOf(message)).finally(leave),
+      (seq) => leaving(ingest(message, seq, context)),
+      (first) => leaving(first.then(() => duplicateOf(message))),
     )
   }
 
