@@ -134,7 +134,7 @@ export async function startScriptedS3(
       case 'HeadObject':
       case 'GetObject':
         if (!object) return refused(404, 'NoSuchKey')
-        if (headers['if-none-match'] === object.headers.etag)
+        if (headers['if-none-match'] !== undefined && headers['if-none-match'] === object.headers.etag)
           return { status: 304, headers: {}, content: Buffer.alloc(0) }
         return { status: 200, headers: object.headers, content: object.content }
       case 'PutObject':
