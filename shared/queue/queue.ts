@@ -24,7 +24,7 @@ export interface QueueFacts {
 export interface ReceivedEvent {
   readonly body: string
   readonly receiveCount: number
-  /** Deletes it from the queue. */
+  /** Deletes it from the queue; may be called twice. After its visibility timeout it may be too late, and the event comes again. */
   remove(): Promise<void>
 }
 

@@ -59,6 +59,14 @@ export function toQueueError(error: unknown, where: string): IngestError {
   throw error
 }
 
+/** A receipt handle that was used, or whose visibility timeout has passed; the last is what FIFO queues of AWS say. */
+const OF_A_SPENT_RECEIPT = new Set(['ReceiptHandleIsInvalid', 'MessageNotInflight', 'InvalidParameterValue'])
+
+/** Whether a deletion came too late or for the second time. */
+export function isOfSpentReceipt(error: unknown): boolean {
+  return error instanceof Error && OF_A_SPENT_RECEIPT.has(plainName(error.name))
+}
+
 /** Whether a batch was refused for a message in it, so that others of it may be taken without that one. */
 export function isOfOneEntry(error: IngestError): boolean {
   return error.cause instanceof Error && OF_ONE_ENTRY.has(plainName(error.cause.name))

@@ -18,7 +18,13 @@ import { IngestError } from '../errors.ts'
 import { QUEUE } from '../limits.ts'
 import { batchesOf } from './batches.ts'
 import type { EventQueues, OutgoingEvent, SendResult } from './queue.ts'
-import { isConnectionLost, isOfOneEntry, isUnreachable, toQueueError } from './sqs-errors.ts'
+import {
+  isConnectionLost,
+  isOfOneEntry,
+  isOfSpentReceipt,
+  isUnreachable,
+  toQueueError,
+} from './sqs-errors.ts'
 
 export interface SqsOptions {
   /** Queue name, URL or ARN by the name that routes use. */
@@ -275,7 +281,14 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
         body: Body,
         receiveCount: Number(Attributes?.ApproximateReceiveCount ?? 1),
         async remove() {
-          await request(where, () => client.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle })))
+          await request(where, () =>
+            client
+              .send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle }))
+              // Removed before, perhaps by a try whose answer got lost; or too late, and then it comes again.
+              .catch((error: unknown) => {
+                if (!isOfSpentReceipt(error)) throw error
+              }),
+          )
         },
       }))
     },

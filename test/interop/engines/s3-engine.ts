@@ -1,12 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CACHE, firstExecutable, onPath, type RunningEngine, startEngine } from './engine-process.ts'
 
 // S3 servers with real Object Lock, conditional writes and checksums. test/interop/install-s3-engine.sh builds the first one.
 
@@ -19,11 +13,9 @@ export interface S3Engine {
   start(): Promise<RunningS3>
 }
 
-export interface RunningS3 {
-  readonly endpoint: string
+export interface RunningS3 extends RunningEngine {
   readonly region: string
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
-  stop(): Promise<void>
 }
 
 const KEYS = { accessKeyId: 'interop', secretAccessKey: 'interop-interop-interop' }
@@ -31,9 +23,6 @@ const REGION = 'us-east-1'
 
 /** As in install-s3-engine.sh. */
 const VERSITY_VERSION = 'v1.8.0'
-const CACHE =
-  process.env.MAILSLUICE_ENGINES ??
-  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mailsluice-engines')
 
 export const versity: S3Engine = {
   name: 'Versity S3 Gateway',
@@ -78,81 +67,18 @@ export const minio: S3Engine = {
     })),
 }
 
-interface Invocation {
-  readonly args: readonly string[]
-  readonly environment: Readonly<Record<string, string>>
-}
-
 async function start(
   binary: string | undefined,
-  invocation: (port: number, folder: string) => Invocation,
+  options: (
+    port: number,
+    folder: string,
+  ) => { readonly args: readonly string[]; readonly environment: Readonly<Record<string, string>> },
 ): Promise<RunningS3> {
   if (!binary) throw new TypeError('the engine is not installed')
-  const folder = await mkdtemp(join(tmpdir(), 'mailsluice-s3-'))
-  await mkdir(join(folder, 'objects'))
-  await mkdir(join(folder, 'versions'))
-  const port = await freePort()
-  const { args, environment } = invocation(port, folder)
-  const server = spawn(binary, args, {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const engine = await startEngine('s3', async (port, folder) => {
+    await mkdir(join(folder, 'objects'))
+    await mkdir(join(folder, 'versions'))
+    return { command: binary, ...options(port, folder) }
   })
-  let said = ''
-  for (const stream of [server.stdout, server.stderr])
-    stream.on('data', (text) => (said = `${said}${text}`.slice(-4000)))
-  const endpoint = `http://127.0.0.1:${port}`
-  const stop = async (): Promise<void> => {
-    if (server.exitCode === null && server.signalCode === null) {
-      const ended = once(server, 'exit')
-      server.kill('SIGKILL')
-      await ended
-    }
-    await rm(folder, { recursive: true, force: true })
-  }
-  try {
-    await answers(endpoint, server)
-  } catch (error) {
-    await stop()
-    throw new Error(`${binary} does not start: ${said}`, { cause: error })
-  }
-  return { endpoint, region: REGION, credentials: KEYS, stop }
-}
-
-/** Any answer will do. */
-async function answers(endpoint: string, server: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
-    if (server.exitCode !== null) throw new Error(`exited with status ${server.exitCode}`)
-    try {
-      await (await fetch(endpoint)).arrayBuffer()
-      return
-    } catch {
-      await sleep(100)
-    }
-  }
-  throw new Error('no answer in 30 s')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
-
-function onPath(name: string): string | undefined {
-  return firstExecutable(...(process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)))
-}
-
-function firstExecutable(...paths: readonly (string | undefined)[]): string | undefined {
-  return paths.find((path) => {
-    if (!path) return false
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
+  return { ...engine, region: REGION, credentials: KEYS }
 }

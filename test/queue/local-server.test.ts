@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, describe, test } from 'node:test'
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../shared/queue/local.ts'
+import { event } from '../contract/queue.ts'
+import { drained, openQueues, temporaryFolder } from '../support/local-queues.ts'
+
+const SDK = { region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS }
+
+describe('a server of local queues', () => {
+  test('is reached by loopback alone', async () => {
+    const { endpoint } = await openQueues(await temporaryFolder())
+    const port = Number(new URL(endpoint).port)
+    assert.equal(await reached(port, '127.0.0.1'), true)
+
+    const addresses = Object.values(networkInterfaces())
+      .flatMap((all) => all ?? [])
+      .filter(({ internal }) => !internal)
+      .map(({ address, scopeid }) => (scopeid ? `${address}%${scopeid}` : address))
+    // What listens on every interface is reached by every address of 127.0.0.0/8.
+    for (const address of [...addresses, '127.0.0.2', '::1'])
+      assert.equal(await reached(port, address), false, address)
+  })
+
+  for (const [host, status] of Object.entries({
+    '127.0.0.1': 200,
+    '[::1]': 200,
+    localhost: 200,
+    'sqs.us-east-1.localhost': 200,
+    'host.docker.internal': 200,
+    'mail.evil.example': 403,
+    '127.0.0.1.evil.example': 403,
+    'localhost.evil.example': 403,
+  }))
+    test(`${status === 200 ? 'answers' : 'refuses'} who calls it ${host}`, async () => {
+      const { endpoint } = await openQueues(await temporaryFolder())
+      const { port } = new URL(endpoint)
+
+      const asked = request(endpoint, {
+        method: 'POST',
+        headers: {
+          host: `${host}:${port}`,
+          'content-type': 'application/x-amz-json-1.0',
+          'x-amz-target': 'AmazonSQS.ListQueues',
+        },
+      }).end('{}')
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+
+      answer.resume()
+      assert.equal(answer.statusCode, status)
+    })
+
+  test('serves a consumer with nothing but the SDK and what it says of itself', async () => {
+    const queues = await openQueues(await temporaryFolder())
+    await queues.send('default', [event('one')])
+    const client = new SQSClient({ ...SDK, endpoint: queues.endpoint })
+    after(() => client.destroy())
+
+    const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: 'events' }))
+    const { Messages: [message] = [] } = await client.send(
+      new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }),
+    )
+    await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message?.ReceiptHandle }))
+
+    assert.equal(message?.Body, event('one').body)
+    assert.equal(QueueUrl, (await queues.check('default')).url)
+    assert.deepEqual(await drained(queues), [])
+  })
+
+  test('names queues by a URL that an SDK reaches without an endpoint', async () => {
+    const queues = await openQueues(await temporaryFolder())
+    await queues.send('default', [event('one')])
+    const { url: QueueUrl } = await queues.check('default')
+    const client = new SQSClient(SDK)
+    after(() => client.destroy())
+
+    const { Messages = [] } = await client.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }))
+
+    assert.equal(Messages.length, 1)
+  })
+
+  test('gives an event again at once that a consumer hands back', async () => {
+    const folder = await temporaryFolder()
+    const queues = await openQueues(folder)
+    for (const queue of ['default', 'orders']) {
+      await queues.send(queue, [event('one')])
+      const { url: QueueUrl } = await queues.check(queue)
+      const client = new SQSClient({ ...SDK, endpoint: queues.endpoint })
+      after(() => client.destroy())
+      const { Messages: [message] = [] } = await client.send(
+        new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 5 }),
+      )
+
+      await client.send(
+        new ChangeMessageVisibilityCommand({
+          QueueUrl,
+          ReceiptHandle: message?.ReceiptHandle,
+          VisibilityTimeout: 0,
+        }),
+      )
+
+      const [again] = await queues.receive(queue, { waitSeconds: 5, visibilitySeconds: 0 })
+      assert.equal(again?.body, event('one').body)
+      assert.equal(again.receiveCount, 2)
+    }
+    await queues.close()
+    assert.deepEqual(await drained(await openQueues(folder)), ['one'])
+  })
+
+  test('whose disk is full takes nothing, and keeps what is sent again when it is not', async () => {
+    const folder = await temporaryFolder()
+    const queues = await openQueues(folder)
+    const database = new DatabaseSync(join(folder, 'data', 'fauxqs.db'))
+    after(() => database.close())
+    database.exec("CREATE TRIGGER full BEFORE INSERT ON sqs_messages BEGIN SELECT RAISE(ABORT, 'full'); END")
+    for (const queue of ['default', 'orders']) {
+      const [refused] = await queues.send(queue, [event('one')])
+      assert.equal(refused?.sent, false)
+    }
+    database.exec('DROP TRIGGER full')
+
+    for (const queue of ['default', 'orders']) {
+      assert.deepEqual(await queues.send(queue, [event('one')]), [{ sent: true }])
+      assert.deepEqual(await drained(queues, queue), ['one'])
+    }
+  })
+})
+
+async function reached(port: number, address: string): Promise<boolean> {
+  const socket = connect({ port, host: address, timeout: 2000 })
+  try {
+    await Promise.race([
+      once(socket, 'connect'),
+      once(socket, 'timeout').then(() => Promise.reject(new Error('no answer'))),
+    ])
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
