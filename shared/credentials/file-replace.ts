@@ -26,7 +26,7 @@ export async function replaceFilePassword(
     // Nobody else changes a file whose successor has its name; one who was late finds another file there.
     if ((await generationOf(file)) === generation) await renamed(next, file)
     else if (won) await rm(next, { force: true })
-    return won && (await filePassword(path, folder)) === secret
+    return (await filePassword(path, folder)) === secret
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === undefined) throw error

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { clientOptions } from './aws-client.ts'
 import { missing, refused, unsaved } from './missing.ts'
 
 /** The current SecretString of AWS Secrets Manager (GetSecretValue). */
 export async function secretsManagerPassword(id: string, endpoint: string | undefined): Promise<string> {
   const reference = `secretsmanager:${id}`
   const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager')
-  const client = new SecretsManagerClient(endpoint === undefined ? {} : { endpoint })
+  const client = new SecretsManagerClient(clientOptions(endpoint))
   const { SecretString } = await client
     .send(new GetSecretValueCommand({ SecretId: id }))
     .catch((error: unknown) => {
@@ -22,7 +23,7 @@ export async function secretsManagerVersion(
   endpoint: string | undefined,
 ): Promise<string | undefined> {
   const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager')
-  const client = new SecretsManagerClient(endpoint === undefined ? {} : { endpoint })
+  const client = new SecretsManagerClient(clientOptions(endpoint))
   // DescribeSecret would do without the secret, and needs a permission that a drain has no other use for.
   const answer = await client
     .send(new GetSecretValueCommand({ SecretId: id }))
@@ -51,7 +52,7 @@ export async function replaceSecretsManagerPassword(
     SecretsManagerClient,
     UpdateSecretVersionStageCommand,
   } = await import('@aws-sdk/client-secrets-manager')
-  const client = new SecretsManagerClient(endpoint === undefined ? {} : { endpoint })
+  const client = new SecretsManagerClient(clientOptions(endpoint))
   try {
     const { SecretString, VersionId: before } = await client.send(new GetSecretValueCommand({ SecretId: id }))
     if (SecretString !== expected) return false

@@ -1,4 +1,5 @@
 import { IngestError } from '../errors.ts'
+import { clientOptions } from './aws-client.ts'
 import { missing, refused, unsaved } from './missing.ts'
 
 /** A SecureString parameter of AWS Systems Manager, decrypted (GetParameter). */
@@ -6,7 +7,7 @@ export async function ssmPassword(name: string, endpoint: string | undefined): P
   const reference = `ssm:${name}`
   // Loaded when the first such reference is read: most configurations have none, and it costs a cold start.
   const { GetParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm')
-  const client = new SSMClient(endpoint === undefined ? {} : { endpoint })
+  const client = new SSMClient(clientOptions(endpoint))
   const { Parameter } = await client
     .send(new GetParameterCommand({ Name: name, WithDecryption: true }))
     .catch((error: unknown) => {
@@ -25,7 +26,7 @@ export async function ssmPassword(name: string, endpoint: string | undefined): P
 /** The number of its version. Undefined when it is not there or may not be read. */
 export async function ssmVersion(name: string, endpoint: string | undefined): Promise<string | undefined> {
   const { GetParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm')
-  const client = new SSMClient(endpoint === undefined ? {} : { endpoint })
+  const client = new SSMClient(clientOptions(endpoint))
   const answer = await client
     .send(new GetParameterCommand({ Name: name, WithDecryption: false }))
     .catch(() => undefined)
@@ -45,7 +46,7 @@ export async function replaceSsmPassword(
 ): Promise<boolean> {
   const reference = `ssm:${name}`
   const { DescribeParametersCommand, PutParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm')
-  const client = new SSMClient(endpoint === undefined ? {} : { endpoint })
+  const client = new SSMClient(clientOptions(endpoint))
   try {
     // Without the key that it has, it would be encrypted with the default one from then on.
     const filter = { Key: 'Name', Option: 'Equals', Values: [name] }

@@ -208,6 +208,11 @@ describe('a token endpoint that fails for a while', () => {
     ['429', { status: 429, body: { error: 'too_many_requests' } }, 'THROTTLED'],
     ['500', { status: 500, body: 'oops' }, 'TOKEN_ENDPOINT_UNAVAILABLE'],
     ['503 with a page', { status: 503, body: '<html>' }, 'TOKEN_ENDPOINT_UNAVAILABLE'],
+    [
+      '500 with words of a refusal',
+      { status: 500, body: { error: 'invalid_client' } },
+      'TOKEN_ENDPOINT_UNAVAILABLE',
+    ],
     ['504', { status: 504, body: '' }, 'TOKEN_ENDPOINT_UNAVAILABLE'],
     ['a page of a proxy', { status: 403, body: '<html>blocked</html>' }, 'TOKEN_ENDPOINT_UNAVAILABLE'],
     ['server_error in a 400', { status: 400, body: { error: 'server_error' } }, 'TOKEN_ENDPOINT_UNAVAILABLE'],
@@ -237,6 +242,16 @@ describe('a token endpoint that fails for a while', () => {
 
       assert.deepEqual([error.code, error.scope], [code, 'session'])
     })
+
+  test('a redirect is not followed: whoever may redirect would be sent the secret', async () => {
+    const elsewhere = await serve()
+    const server = await serve({
+      answer: () => ({ status: 307, body: '', headers: { location: elsewhere.url } }),
+    })
+    const { login } = world(server, 'client-credentials', CLIENT_SECRET, 'app')
+    assert.equal((await refusedWith(login().secret())).code, 'TOKEN_ENDPOINT_UNAVAILABLE')
+    assert.equal(elsewhere.requests.length, 0)
+  })
 
   test('a connection that is dropped, and an endpoint that is not there', async () => {
     const server = await serve()
