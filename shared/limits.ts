@@ -223,6 +223,8 @@ export const CREDENTIALS = {
   assertionMs: 5 * MINUTE,
   /** Clocks differ: an assertion is dated back by this, and a clock that is further off is corrected by what the endpoint says. */
   clockSkewMs: 60 * SECOND,
+  /** Replacing a file takes milliseconds: a successor that waits longer was left by a process that died. */
+  fileLeftMs: 10 * SECOND,
   /** Times that a refresh token is read anew because somebody else replaced it at the same moment. */
   rotationAttempts: 3,
 } as const
@@ -287,6 +289,13 @@ export const RELAY = {
   /** Between two tries to send a request that the queue did not take; doubled up to the second. */
   requestAgainMs: 1 * SECOND,
   requestAgainMostMs: 1 * MINUTE,
+
+  /** A canary that is not announced by then is lost. Below the second clock, which would find it without IDLE. */
+  canaryMs: 5 * MINUTE,
+  /** How often the archive is asked for it. */
+  canaryLookMs: 1 * SECOND,
+  /** The shortest interval between two. */
+  canaryEveryMs: 1 * MINUTE,
 
   /** On one machine: drains under way at the same time; each waits for its server most of the time, and its memory is bounded. */
   drainsAtOnce: 4,

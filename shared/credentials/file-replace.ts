@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { link, open, rename, rm, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { CREDENTIALS } from '../limits.ts'
 import { filePassword } from './file.ts'
 import { unsaved } from './missing.ts'
 
 /**
  * Puts `secret` in the place of `expected`; false when there is another one by now. Whoever gives the next file its name, which says of
- * which file it is the successor, has won; whoever finds one that a killed process left puts it in place. The file is whole at every moment.
+ * which file it is the successor, has won and alone puts it in place; what a killed process left is put in place by the next one who comes. The
+ * file is whole at every moment.
  */
 export async function replaceFilePassword(
   path: string,
@@ -22,11 +24,18 @@ export async function replaceFilePassword(
   const written = `${file}.${randomUUID()}.new`
   try {
     await write(written, secret)
-    const won = await linked(written, next)
-    // Nobody else changes a file whose successor has its name; one who was late finds another file there.
-    if ((await generationOf(file)) === generation) await renamed(next, file)
-    else if (won) await rm(next, { force: true })
-    return (await filePassword(path, folder)) === secret
+    if (!(await linked(written, next))) {
+      // Its owner is about to do it. Helping a living one could put a later successor over the file that it has become.
+      if (await isLeft(next)) await renamed(next, file)
+      return false
+    }
+    if ((await generationOf(file)) !== generation) {
+      // We were late: somebody else's file is there.
+      await rm(next, { force: true })
+      return false
+    }
+    await renamed(next, file)
+    return true
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === undefined) throw error
@@ -55,6 +64,11 @@ async function linked(path: string, name: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
   }
+}
+
+async function isLeft(next: string): Promise<boolean> {
+  const facts = await stat(next).catch(() => undefined)
+  return facts !== undefined && Date.now() - facts.mtimeMs > CREDENTIALS.fileLeftMs
 }
 
 /** Somebody else may have done it already. */

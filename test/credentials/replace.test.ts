@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test'
 import { replaceFilePassword } from '../../shared/credentials/file-replace.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import { IngestError } from '../../shared/errors.ts'
+import { CREDENTIALS } from '../../shared/limits.ts'
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   const error = await work.then(
@@ -47,7 +48,7 @@ describe('a secret in a file is replaced', () => {
   })
 
   test('by one of many who try at the same moment', async () => {
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 100; round++) {
       await write('c', 'old')
       const names = Array.from({ length: 10 }, (_, index) => `new-${index}`)
       const won = await Promise.all(names.map((name) => replaceFilePassword('c', folder, 'old', name)))
@@ -60,7 +61,10 @@ describe('a secret in a file is replaced', () => {
   test('with what a killed process had ready, before anything else', async () => {
     await write('d', 'old')
     const { ino, mtimeMs } = await stat(join(folder, 'd'))
-    await write(`d.${ino}-${mtimeMs}.next`, 'of the dead')
+    const next = `d.${ino}-${mtimeMs}.next`
+    await write(next, 'of the dead')
+    const longAgo = new Date(Date.now() - 2 * CREDENTIALS.fileLeftMs)
+    await utimes(join(folder, next), longAgo, longAgo)
     assert.equal(await replaceFilePassword('d', folder, 'old', 'new'), false)
     assert.equal(await read('d'), 'of the dead')
     assert.equal(await replaceFilePassword('d', folder, 'of the dead', 'new'), true)
