@@ -8,6 +8,8 @@ import type { Run } from './run.ts'
 
 /** As long as a consumer may take before the event comes again. */
 const VISIBILITY_SECONDS = 30
+/** Between two looks whether the queues are still served. */
+const LOOK_MS = 500
 /** SQS's longest long poll. */
 const LONGEST_POLL_SECONDS = 20
 
@@ -74,7 +76,11 @@ export async function serveCommand(run: Run): Promise<void> {
       `  export AWS_ENDPOINT_URL_SQS=${endpoint} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local`,
     ].join('\n'),
   )
-  while (!signal.aborted) await sleep(3_600_000, undefined, { signal }).catch(() => undefined)
+  // Another process may be the one that serves. When it ends, whoever asks next takes over: this one, so that consumers do not wait.
+  while (!signal.aborted) {
+    await stores.queues.check('default')
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+  }
 }
 
 /** A poll takes up to ten; what is too many comes again after its visibility timeout, so few are asked for when few are wanted. */
