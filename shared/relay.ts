@@ -42,8 +42,15 @@ interface Entry {
   readonly ended: Promise<void>
 }
 
-export function startRelay(ports: RelayPorts, settings: RelaySettings = {}): Relay {
+export function startRelay(given: RelayPorts, settings: RelaySettings = {}): Relay {
   const { shard = WHOLE, limits = RELAY, limitsOf = () => ({}) } = settings
+  const ports: RelayPorts = {
+    ...given,
+    observe(event) {
+      given.observe(event)
+      entries.get(event.mailbox)?.watched.observe(event)
+    },
+  }
   const gate = new LogInGate(limits, ports.clock)
   const failing = Promise.withResolvers<never>()
   // Met by whoever waits for it, if anybody does.

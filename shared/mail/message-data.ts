@@ -18,6 +18,8 @@ export const CHOSEN_FIELDS = [
   'list-post',
   'list-unsubscribe',
   'list-unsubscribe-post',
+  // Of our own: see the canary of the relay.
+  'mailsluice-canary',
   'organization',
   'precedence',
   'priority',

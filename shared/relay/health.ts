@@ -28,6 +28,8 @@ export interface MailboxHealth {
    */
   readonly overdue: boolean
   readonly folders: readonly FolderHealth[]
+  /** The last canary; `announcedMs` is undefined when it did not come through. */
+  readonly canary: { readonly at: string; readonly announcedMs: number | undefined } | undefined
   readonly suspended:
     | { readonly code: ErrorCode; readonly since: string; readonly nextTryAt: string }
     | undefined
@@ -38,4 +40,31 @@ const STATES: readonly WatchState[] = ['suspended', 'reconnecting', 'polling', '
 
 export function worst(states: readonly WatchState[]): WatchState {
   return STATES.find((state) => states.includes(state)) ?? 'reconnecting'
+}
+
+/** All mailboxes in a few numbers. */
+export interface HealthSummary {
+  readonly mailboxes: number
+  readonly watching: number
+  readonly polling: number
+  readonly reconnecting: number
+  readonly suspended: number
+  /** See MailboxHealth.overdue. */
+  readonly overdue: number
+  /** Of the mailbox that was silent longest, of those that are connected. */
+  readonly provenAgoMs: number | undefined
+}
+
+export function summarize(all: readonly MailboxHealth[]): HealthSummary {
+  const count = (state: WatchState): number => all.filter((each) => each.state === state).length
+  const ago = all.flatMap(({ provenAgoMs }) => provenAgoMs ?? [])
+  return {
+    mailboxes: all.length,
+    watching: count('watching'),
+    polling: count('polling'),
+    reconnecting: count('reconnecting'),
+    suspended: count('suspended'),
+    overdue: all.filter(({ overdue }) => overdue).length,
+    provenAgoMs: ago.length === 0 ? undefined : ago.reduce((most, ms) => Math.max(most, ms)),
+  }
 }

@@ -55,6 +55,9 @@ export class MailboxPoller implements Watched {
     this.stop()
   }
 
+  /** Nothing here follows a message. */
+  observe(): void {}
+
   health(): MailboxHealth {
     const { suspension } = this.#entrance
     const state: WatchState = suspension ? 'suspended' : this.#failed ? 'reconnecting' : 'polling'
@@ -68,6 +71,7 @@ export class MailboxPoller implements Watched {
       // What it claims is a look now and then.
       overdue: false,
       folders: this.config.folders.map((folder) => ({ folder, state, provenAgoMs })),
+      canary: undefined,
       suspended: suspension && {
         code: suspension.code,
         since: suspension.since,

@@ -1,11 +1,12 @@
 import type { MailboxConfig } from '../contract/config.ts'
 import type { MailboxId } from '../contract/ids.ts'
 import type { FolderStatus } from '../mailbox/mailbox.ts'
+import { Canary } from './canary.ts'
 import { Entrance } from './entrance.ts'
 import { FolderWatcher } from './folder-watcher.ts'
 import { type FolderHealth, type MailboxHealth, worst } from './health.ts'
 import type { LogInGate } from './log-in-gate.ts'
-import type { RelayLimits, RelayPorts, WakeReason, WatchLimits } from './ports.ts'
+import type { RelayEvent, RelayLimits, RelayPorts, WakeReason, WatchLimits } from './ports.ts'
 import type { Waker } from './waker.ts'
 
 /** What the watchers of all mailboxes share. */
@@ -26,6 +27,8 @@ export interface Watched {
   stop(): void
   /** Ends at once. */
   abort(): void
+  /** Told what happens to its mailbox. */
+  observe(event: RelayEvent): void
   health(): MailboxHealth
 }
 
@@ -48,6 +51,7 @@ export class MailboxWatcher implements Watched {
   readonly #seen = new Map<string, FolderStatus>()
   /** Folders for which there is no connection to spare. */
   #spare: readonly string[] = []
+  readonly #canary: Canary | undefined
   #provenAt: Date | undefined
   #stopping = false
 
@@ -59,6 +63,16 @@ export class MailboxWatcher implements Watched {
     this.#shared = shared
     this.#waker = waker
     this.#entrance = new Entrance(config, shared.ports, shared.limits, shared.gate)
+    const { ports, limits } = shared
+    if (config.canary && ports.canaries)
+      this.#canary = new Canary({
+        ...config.canary,
+        config,
+        ports,
+        canaries: ports.canaries,
+        limits,
+        logIn: (work) => this.logIn(work),
+      })
   }
 
   get id(): MailboxId {
@@ -72,18 +86,25 @@ export class MailboxWatcher implements Watched {
 
   async run(): Promise<void> {
     this.#start(undefined)
+    const canary = this.#canary?.run()
     while (this.#running.size > 0) await Promise.all(this.#running)
+    await canary
   }
 
   stop(): void {
     this.#stopping = true
     this.#entrance.close()
+    this.#canary?.stop()
     for (const watcher of this.#watchers) watcher.stop()
   }
 
   abort(): void {
     this.stop()
     for (const watcher of this.#watchers) watcher.abort()
+  }
+
+  observe(event: RelayEvent): void {
+    this.#canary?.observe(event)
   }
 
   health(): MailboxHealth {
@@ -109,6 +130,7 @@ export class MailboxWatcher implements Watched {
       // Once for the answer that is waited for, and once for a process that is busy.
       overdue: known.some((ms) => ms > this.renewMs + 2 * this.limits.replyMs),
       folders,
+      canary: this.#canary?.last,
       suspended: suspension && {
         code: suspension.code,
         since: suspension.since,

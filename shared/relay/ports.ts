@@ -1,8 +1,10 @@
 import type { MailboxConfig } from '../contract/config.ts'
-import type { MailboxId } from '../contract/ids.ts'
+import type { MailboxId, Sha256 } from '../contract/ids.ts'
 import type { IngestError } from '../errors.ts'
 import type { RELAY } from '../limits.ts'
+import type { CanaryBox } from '../mailbox/canary.ts'
 import type { Watch, WatchListener } from '../mailbox/watch.ts'
+import type { MessageTrace } from '../operations/trace-message.ts'
 import type { Suspension, Suspensions } from '../suspension.ts'
 import type { Clock } from './clock.ts'
 
@@ -38,8 +40,28 @@ export interface RelayPorts {
   /** Resolves when the request is safe. Rejects with an IngestError when it is not; it is made again then. */
   requestDrain(mailbox: MailboxId, reason: WakeReason): Promise<void>
   readonly suspensions: Suspensions
+  /** @default no canaries, whatever the configuration asks for */
+  readonly canaries?: CanaryPorts | undefined
   /** Told everything as it happens; must not throw. */
   observe(event: RelayEvent): void
+}
+
+export interface CanaryPorts {
+  /** Connects and signs in; rejects as OpenMailbox does. */
+  open(mailbox: MailboxConfig): Promise<CanaryBox>
+  /** How far a message has come. Rejects with what the archive rejects with. */
+  trace(mailbox: MailboxId, message: Sha256): Promise<MessageTrace>
+}
+
+/**
+ * How long after it was put into its folder a canary had come so far; undefined where it had not, when it was given up. `noticed`: the server told
+ * the relay. `requested`: a drain was asked for. `archived`, `announced`: found in the archive and in the ledger, looked at once a second.
+ */
+export interface CanaryTimes {
+  readonly noticedMs: number | undefined
+  readonly requestedMs: number | undefined
+  readonly archivedMs: number | undefined
+  readonly announcedMs: number | undefined
 }
 
 /** Something that happened to a mailbox, for those who look on. */
@@ -57,4 +79,6 @@ export type RelayEvent = { readonly mailbox: MailboxId; readonly at: Date } & (
   | { readonly kind: 'request-failed'; readonly error: IngestError; readonly againMs: number }
   | { readonly kind: 'suspended'; readonly suspension: Suspension }
   | { readonly kind: 'resumed' }
+  /** `error`: why it could not be put there, looked for or removed. */
+  | { readonly kind: 'canary'; readonly times: CanaryTimes; readonly error: IngestError | undefined }
 )

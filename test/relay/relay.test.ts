@@ -703,6 +703,7 @@ describe('the health of a mailbox', () => {
         provenAt: '2026-01-01T00:02:10.000Z',
         overdue: false,
         folders: [{ folder: 'INBOX', state: 'watching', provenAgoMs: 30 * SECOND }],
+        canary: undefined,
         suspended: undefined,
       },
     ])

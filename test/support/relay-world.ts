@@ -3,7 +3,7 @@ import type { MailboxId } from '../../shared/contract/ids.ts'
 import { IngestError } from '../../shared/errors.ts'
 import { openMemoryQueues } from '../../shared/queue/memory.ts'
 import type { EventQueues } from '../../shared/queue/queue.ts'
-import type { RelayEvent, RelayPorts, WakeReason } from '../../shared/relay/ports.ts'
+import type { CanaryPorts, RelayEvent, RelayPorts, WakeReason } from '../../shared/relay/ports.ts'
 import { type Relay, type RelaySettings, startRelay } from '../../shared/relay.ts'
 import { openMemoryState } from '../../shared/state/memory.ts'
 import { openSuspensions } from '../../shared/suspension.ts'
@@ -20,6 +20,7 @@ export interface Asked {
 export interface RelayWorldSettings extends RelaySettings {
   /** Of a mail server of its own. @default ['INBOX'] */
   readonly folders?: readonly string[]
+  readonly canaries?: CanaryPorts
   /** Shared with other relays. */
   readonly clock?: FastClock
   readonly mail?: SimulatedMail
@@ -47,7 +48,7 @@ export class RelayWorld {
   constructor(settings: RelayWorldSettings = {}) {
     this.clock = settings.clock ?? new FastClock()
     this.mail = settings.mail ?? new SimulatedMail(this.clock, settings.folders)
-    this.relay = startRelay(this.ports(), settings)
+    this.relay = startRelay({ ...this.ports(), canaries: settings.canaries }, settings)
   }
 
   ports(): RelayPorts {
