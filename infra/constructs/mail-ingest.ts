@@ -117,10 +117,12 @@ export class MailIngest extends Construct {
       : undefined
 
     this.probeRequests = new RequestQueue(this, 'ProbeRequests', {
+      name: `${props.deployment}-probe-requests`,
       functionTimeout: timeoutOf('probe-mailboxes'),
       worthFor: Duration.hours(1),
     })
     this.drainRequests = new RequestQueue(this, 'DrainRequests', {
+      name: `${props.deployment}-drain-requests`,
       functionTimeout: timeoutOf('drain-mailbox'),
       fifo: true,
       worthFor: Duration.days(1),

@@ -4,6 +4,8 @@ import { Construct } from 'constructs'
 import { DEAD_LETTERS_KEPT, QUEUE_PROPS } from './dead-letters.ts'
 
 export interface RequestQueueProps {
+  /** Of the queue, without `.fifo`: operators look for it by name. */
+  readonly name: string
   /** Timeout of the function that takes the requests. */
   readonly functionTimeout: Duration
   /** One request of a mailbox at a time, by its message group. @default false */
@@ -20,17 +22,20 @@ export class RequestQueue extends Construct {
   readonly queue: sqs.Queue
   readonly deadLetters: sqs.Queue
 
-  constructor(scope: Construct, id: string, { functionTimeout, fifo, worthFor }: RequestQueueProps) {
+  constructor(scope: Construct, id: string, { name, functionTimeout, fifo, worthFor }: RequestQueueProps) {
     super(scope, id)
     const kind = fifo ? { fifo: true } : {}
+    const suffix = fifo ? '.fifo' : ''
     this.deadLetters = new sqs.Queue(this, 'DeadLetters', {
       ...QUEUE_PROPS,
       ...kind,
+      queueName: `${name}-dead-letters${suffix}`,
       retentionPeriod: DEAD_LETTERS_KEPT,
     })
     this.queue = new sqs.Queue(this, 'Queue', {
       ...QUEUE_PROPS,
       ...kind,
+      queueName: `${name}${suffix}`,
       ...(fifo
         ? {
             // Not by content: the second wake-up of a mailbox within five minutes has the same content and must not vanish.

@@ -113,6 +113,11 @@ describe('event queues', () => {
   })
 })
 
+test('every FIFO queue has a name that says so: SQS takes no other', () => {
+  for (const [id, { Properties }] of QUEUES)
+    if (Properties.FifoQueue) assert.match(String(Properties.QueueName), /^[a-z-]{1,75}\.fifo$/, id)
+})
+
 describe('drain requests', () => {
   const { Properties: queue } = queueOf(world, 'MailIngestDrainRequestsQueue')[1]
 
