@@ -165,7 +165,7 @@ export function queueContract(
     test('an event that is removed does not come again, and may be removed twice', async () => {
       const queue = fresh()
       await queues.send(queue, [event('one'), event('two')])
-      const [received] = await receive(queue, { visibilitySeconds: 1, maxEvents: 1 })
+      const [received] = await receive(queue, { visibilitySeconds: 3, maxEvents: 1 })
       assert.ok(received)
 
       await received.remove()
@@ -173,7 +173,7 @@ export function queueContract(
 
       const left = [event('one'), event('two')].filter(({ body }) => body !== received.body)
       assertSame(await receiveAll(queue, 1), left)
-      assert.deepEqual(await receive(queue, { waitSeconds: 2 }), [])
+      assert.deepEqual(await receive(queue, { waitSeconds: 4 }), [])
     })
 
     test('no more events are received than were asked for, and never more than ten', async () => {
@@ -193,7 +193,7 @@ export function queueContract(
       const settled: string[] = []
       // Who is not woken is done in the order of asking.
       const waiting = [empty, queue].map(async (name) => {
-        const { length } = await receive(name, { waitSeconds: 4 })
+        const { length } = await receive(name, { waitSeconds: 5 })
         settled.push(`${name}: ${length}`)
       })
       await sleep(500)
