@@ -74,7 +74,7 @@ export class CliProcesses {
   }
 
   /** What the commands have stored, for a look between two of them. The caller closes it. */
-  async openStores(): Promise<Stores> {
+  openStores(): Stores {
     return openLocalStores({ queues: QUEUES }, join(this.folder, 'local'))
   }
 
