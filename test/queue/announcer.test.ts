@@ -135,6 +135,10 @@ describe('an announcer', () => {
 
     assert.equal((await Promise.all(announced)).length, 200)
     assert.equal(sendings.length, 20)
+    assert.deepEqual(
+      sendings.flatMap(({ ids }) => ids),
+      idsOf(numbered(200)),
+    )
   })
 
   test('does not let one queue hold up another', async () => {
