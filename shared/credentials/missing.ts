@@ -16,9 +16,19 @@ export function unsaved(reference: string, why: string, cause?: unknown): Ingest
  */
 export function refused(reference: string, cause: unknown, otherwise = missing): IngestError {
   if (!(cause instanceof Error)) return otherwise(reference, 'it cannot be read', cause)
-  const why = '$metadata' in cause ? `AWS answered ${cause.name}` : cause.message
+  // Its message quotes what was sent, and that has the secret in it.
+  if (cause instanceof SyntaxError)
+    return new IngestError('SECRET_STORE_UNAVAILABLE', `credential ${reference}: the answer cannot be read`)
+  const why = whyOf(cause)
   if (!passes(cause)) return otherwise(reference, why, cause)
   return new IngestError('SECRET_STORE_UNAVAILABLE', `credential ${reference}: ${why}`, { cause })
+}
+
+/** The SDK puts `$metadata` also on errors of the network, without a status then. */
+function whyOf(error: Error): string {
+  const { $metadata, code } = error as { $metadata?: { httpStatusCode?: unknown }; code?: unknown }
+  if ($metadata?.httpStatusCode !== undefined) return `AWS answered ${error.name}`
+  return typeof code === 'string' ? `AWS was not reached: ${code}` : error.message
 }
 
 /** Names of errors of the SDK and of Node with which a later try may succeed. */
