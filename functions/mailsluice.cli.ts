@@ -10,6 +10,7 @@ import { type ReceiveOptions, receiveCommand, serveCommand } from './cli/events.
 import { initCommand } from './cli/init.command.ts'
 import { showCommand, verifyCommand } from './cli/ledger.command.ts'
 import { describe, type Terminal } from './cli/output.ts'
+import { type RelayCommandOptions, relayCommand } from './cli/relay.command.ts'
 import { type CommonOptions, Run } from './cli/run.ts'
 
 // The command line. Exit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.
@@ -125,6 +126,17 @@ function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Comma
       examples('drain', 'drain invoices orders --local', 'drain --for 5m --json >> drains.ndjson'),
     )
     .action(command<DrainCommandOptions>((run, options, ids) => drainCommand(run, ids, options)))
+  root
+    .command('relay')
+    .description('watch mailboxes until stopped, and drain each as its mail comes')
+    .argument('[mailboxes...]', MAILBOXES)
+    .option('--health <port>', 'answer GET /health on this port of loopback', port)
+    .option('--drain-queue <url>', 'ask the drain function by its queue (FIFO) in place of draining here')
+    .addHelpText(
+      'after',
+      examples('relay --local', 'relay invoices --local --health 8790', 'relay --json >> relay.ndjson'),
+    )
+    .action(command<RelayCommandOptions>((run, options, ids) => relayCommand(run, ids, options)))
 
   const events = root.command('events').description('read the queues as a consumer would')
   events
@@ -235,6 +247,12 @@ function folder(text: string): string {
 
 function positive(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.')
+  return Number(text)
+}
+
+function port(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
+    throw new InvalidArgumentError('Expected a port: 1 to 65535, or 0 for any that is free.')
   return Number(text)
 }
 

@@ -1,10 +1,14 @@
 import type { ArchiveFacts } from '../../shared/archive/archive.ts'
-import { portOf, settingsWithoutEffect } from '../../shared/contract/config.ts'
+import { type MailboxConfig, portOf, settingsWithoutEffect } from '../../shared/contract/config.ts'
+import { IngestError } from '../../shared/errors.ts'
 import { type CheckedMailbox, checkArchive, checkMailbox, checkQueue } from '../../shared/operations/check.ts'
 import { expiryText } from '../../shared/operations/expiry.ts'
+import { readSuspension, type Suspension } from '../../shared/suspension.ts'
 import { countOf, countText } from './output.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
+
+type SuspensionFacts = Pick<Suspension, 'code' | 'since' | 'attempts' | 'nextTryAt'>
 
 /** Connects to everything and changes nothing. Looks at all of it, also after a problem. */
 export async function checkCommand(run: Run, ids: readonly string[]): Promise<void> {
@@ -37,6 +41,7 @@ export async function checkCommand(run: Run, ids: readonly string[]): Promise<vo
     mailboxes.map((mailbox) => checkMailbox(mailbox, run.toCheck(mailbox))),
   )) {
     const { mailbox, server, folders, expiring, error } = checked
+    const suspension = await suspensionOf(run, mailbox)
     output.result(
       {
         kind: 'mailbox',
@@ -46,13 +51,31 @@ export async function checkCommand(run: Run, ids: readonly string[]): Promise<vo
         server,
         folders: folders.map(({ ids: listed, ...folder }) => ({ ...folder, ids: listed?.length })),
         ...(expiring.length > 0 ? { expiring } : {}),
+        ...(suspension ? { suspended: suspension } : {}),
         ...errorFields(error),
       },
       () => mailboxText(checked),
     )
     for (const notice of expiring) output.note(`mailsluice: ${mailbox.id}: ${expiryText(notice)}`)
+    if (suspension) output.note(`mailsluice: ${mailbox.id}: ${suspensionText(suspension)}`)
     if (error) output.problem(`${mailbox.id} (${mailbox.host}:${portOf(mailbox)})`, error)
   }
+}
+
+/** What the relay, probes and drains know of log-ins that failed; `check` asks the server all the same, and changes nothing of it. */
+async function suspensionOf({ stores }: Run, { id }: MailboxConfig): Promise<SuspensionFacts | undefined> {
+  const suspension = await (stores.state && readSuspension(id, stores.state))?.catch((error: unknown) => {
+    // What keeps the state from being read is said of the archive.
+    if (!(error instanceof IngestError)) throw error
+    return undefined
+  })
+  if (!suspension) return undefined
+  const { code, since, attempts, nextTryAt } = suspension
+  return { code, since, attempts, nextTryAt }
+}
+
+function suspensionText({ code, since, attempts, nextTryAt }: SuspensionFacts): string {
+  return `suspended since ${since} (${code}, ${countOf(attempts, 'log-in')} failed); next try ${nextTryAt}, or when the secret changes, or by mailsluice drain`
 }
 
 function errorFields(error: { code: string; message: string; remedy: string } | undefined) {

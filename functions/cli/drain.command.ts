@@ -11,6 +11,7 @@ import { ConfigurationError, IngestError } from '../../shared/errors.ts'
 import { DRAIN } from '../../shared/limits.ts'
 import { openSpool } from '../../shared/octets.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
+import { openSuspensions } from '../../shared/suspension.ts'
 import { drainProgress } from './drain-progress.ts'
 import { countText, durationText, octetsText } from './output.ts'
 import type { Run } from './run.ts'
@@ -56,6 +57,7 @@ export async function drainCommand(
         })
         progress.finished(mailbox.id)
         tell(run, mailbox, report, dryRun)
+        if (report.server) await resume(run, mailbox)
       } finally {
         await spool.close()
       }
@@ -68,6 +70,20 @@ export async function drainCommand(
     progress.end()
     await parser.close()
   }
+}
+
+/** The server has let us in: whoever waits for a suspended mailbox need not wait any more. */
+async function resume({ stores, credentials, output }: Run, mailbox: MailboxConfig): Promise<void> {
+  const { state, queues } = stores
+  if (!state) return
+  await openSuspensions({ state, queues, credentials })
+    .succeeded(mailbox)
+    .catch((error: unknown) => {
+      if (!(error instanceof IngestError)) throw error
+      output.note(
+        `mailsluice: ${mailbox.id}: whether it was suspended could not be looked up: ${error.message}`,
+      )
+    })
 }
 
 function tell({ output }: Run, mailbox: MailboxConfig, report: DrainReport, dryRun: boolean): void {

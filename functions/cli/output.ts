@@ -4,7 +4,11 @@ import { IngestError } from '../../shared/errors.ts'
 /** The streams and settings of one run of the command line. */
 export interface Terminal {
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean }
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
+  readonly stderr: NodeJS.WritableStream & {
+    readonly isTTY?: boolean
+    readonly columns?: number
+    readonly rows?: number
+  }
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Where answers come from. */
   readonly stdin?: (NodeJS.ReadableStream & { readonly isTTY?: boolean }) | undefined
@@ -35,6 +39,11 @@ export class Output {
   /** Whether progress can be shown in place. */
   get live(): boolean {
     return this.#terminal.stderr.isTTY === true
+  }
+
+  /** Lines of the terminal. */
+  get height(): number {
+    return this.#terminal.stderr.rows ?? 24
   }
 
   /** A result: as text, or as an object with --json. Text may have several lines or be empty. */

@@ -46,13 +46,19 @@ export class Run {
     return this.#ended.signal
   }
 
-  opener(mailbox: MailboxConfig): () => Promise<MailboxSession> {
-    const { authorities } = this.settings
+  /** `authorities`: PEM by path, when the configuration was read anew. */
+  opener(
+    mailbox: MailboxConfig,
+    authorities: Settings['authorities'] = this.settings.authorities,
+  ): () => Promise<MailboxSession> {
     const { credentials } = this
-    const transcript = this.options.debug
-      ? (line: string) => this.output.note(`${mailbox.id} ${printable(line)}`)
-      : undefined
-    return mailboxOpener(mailbox, { credentials, authorities, transcript })
+    return mailboxOpener(mailbox, { credentials, authorities, transcript: this.transcript(mailbox.id) })
+  }
+
+  /** Where the conversations with a mailbox's server go; undefined without --debug. */
+  transcript(mailbox: MailboxConfig['id']): ((line: string) => void) | undefined {
+    if (!this.options.debug) return undefined
+    return (line) => this.output.note(`${mailbox} ${printable(line)}`)
   }
 
   toCheck(mailbox: MailboxConfig): MailboxToCheck {

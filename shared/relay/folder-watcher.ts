@@ -95,7 +95,8 @@ export class FolderWatcher implements WatchListener {
     if (this.#stopping) return
     const { clock, observe } = this.#mailbox.ports
     const againMs = this.#backOff.pauseAfter(livedMs)
-    if (error) {
+    // A mailbox that is suspended has said so, and comes back at another time.
+    if (error && !this.#mailbox.suspended) {
       const { folder } = this
       observe({ kind: 'disconnected', mailbox: this.#mailbox.id, at: clock.date(), folder, error, againMs })
     }

@@ -39,7 +39,7 @@ export class MailboxPoller implements Watched {
       const failed = await this.#poll()
       const pauseMs = everyMs * (0.8 + random() * 0.4)
       const againMs = failed ? Math.min(pauseMs, backOff.pauseAfter(0)) : pauseMs
-      if (failed) this.#disconnected(failed, againMs)
+      if (failed && !this.#entrance.suspension) this.#disconnected(failed, againMs)
       if (!this.#stopping) await this.#bell.wait(againMs)
     }
   }

@@ -84,6 +84,10 @@ export class MailboxWatcher implements Watched {
     return Math.min(this.limits.renewMs, this.watchLimits.renewMs ?? Infinity)
   }
 
+  get suspended(): boolean {
+    return this.#entrance.suspension !== undefined
+  }
+
   async run(): Promise<void> {
     this.#start(undefined)
     const canary = this.#canary?.run()

@@ -419,6 +419,10 @@ describe('log-ins that fail', () => {
     const minutes = (world.mail.logIns.get(id) ?? []).map((atMs) => Math.floor(atMs / MINUTE))
     assert.deepEqual(minutes, [0, 5, 15, 35])
     assert.deepEqual(await world.announced(), ['mailsluice.mailbox.suspended.v1'])
+    assert.deepEqual(
+      world.events.map(({ kind }) => kind),
+      new Array(4).fill('suspended'),
+    )
     const [health] = world.relay.health()
     assert.equal(health?.state, 'suspended')
     assert.equal(health?.suspended?.code, 'AUTHENTICATION_FAILED')
