@@ -14,7 +14,7 @@ const MOST_OCTETS = 64 * 1024
 export async function filePassword(path: string, folder: string): Promise<string> {
   const reference = `file:${path}`
   // Not waiting for who would write into a pipe.
-  const how = constants.O_RDONLY | 0
+  const how = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
   const handle = await open(resolve(folder, path), how).catch((error: NodeJS.ErrnoException) => {
     throw missing(
       reference,
