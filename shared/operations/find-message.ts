@@ -7,7 +7,7 @@ const FEWEST_DIGITS = 6
 
 /**
  * Finds archived messages by what an operator has at hand: the SHA-256 or its first digits (six at least), the id of an event
- * (`<mailbox>/<sha256>`) or the key of the object. Undefined when `id` is none of these; an empty list when nothing is there.
+ * (`<mailbox>/<sha256>`) or the key of the object. Digits may be in capitals. Undefined when `id` is none of these; an empty list when nothing is there.
  */
 export async function findMessages(
   id: string,
@@ -36,7 +36,9 @@ export async function findMessages(
 function readId(id: string): { digits: string; mailbox: string | undefined } | undefined {
   const key = parseRawKey(id)
   if (key) return { digits: key.sha256, mailbox: key.mailbox }
-  const [digits = '', mailbox] = id.split('/').reverse()
+  const [written = '', mailbox, ...more] = id.split('/').reverse()
+  if (more.length > 0) return undefined
+  const digits = written.toLowerCase()
   const isDigits = /^[0-9a-f]+$/.test(digits) && digits.length >= FEWEST_DIGITS && digits.length <= 64
   return isDigits ? { digits, mailbox } : undefined
 }
