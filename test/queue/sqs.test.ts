@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { QUEUE } from '../../shared/limits.ts'
+import { event } from '../contract/queue.ts'
 import { assertSent, batches, idsIn, numbered, withFaults } from '../support/sqs-faults.ts'
 
 // What the adapter asks of SQS, and what it makes of single events that are refused. The promises themselves are held on real engines:
@@ -30,6 +31,23 @@ describe('a batch', () => {
     assert.equal(entry.MessageDeduplicationId, 'invoices/0')
   })
 
+  test('carries ids that SQS takes, whatever ids events have, and different ones for different ids', async () => {
+    const { queues, batches } = await withFaults(() => undefined)
+    const ids = ['', 'a b', 'ä', 'x'.repeat(128), 'x'.repeat(129), 'x'.repeat(130)]
+
+    await queues.send(
+      'orders',
+      ids.map((id) => ({ ...event('one'), id, group: id })),
+    )
+
+    const entries = batches().flatMap(({ entries }) => entries)
+    for (const name of ['MessageGroupId', 'MessageDeduplicationId'] as const) {
+      const carried = entries.map((entry) => entry[name] ?? '')
+      for (const id of carried) assert.match(id, /^[!-~]{1,128}$/)
+      assert.equal(new Set(carried).size, ids.length)
+    }
+  })
+
   test('has at most ten events and at most the octets of a batch', async () => {
     const { queues, batches } = await withFaults(() => undefined)
 
@@ -52,6 +70,19 @@ describe('a batch', () => {
     const asked = sqs.requests.filter(({ operation }) => operation === 'GetQueueUrl')
     assert.equal(asked.length, 1)
     assert.equal(idsIn(sqs, 'events').length, 3)
+  })
+
+  test('goes where AWS_ENDPOINT_URL_SQS says when no endpoint is given', async () => {
+    const { sqs } = await withFaults(() => undefined)
+    process.env.AWS_ENDPOINT_URL_SQS = sqs.endpoint
+    try {
+      const { queues } = await withFaults(() => undefined, { endpoint: undefined })
+
+      assertSent(await queues.send('default', numbered(1)), 1)
+    } finally {
+      delete process.env.AWS_ENDPOINT_URL_SQS
+    }
+    assert.equal(idsIn(sqs, 'events').length, 1)
   })
 
   for (const [what, address] of Object.entries({

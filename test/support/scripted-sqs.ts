@@ -67,6 +67,9 @@ export async function startScriptedSqs(
     serve(request, response).catch((error: unknown) => response.destroy(error as Error))
   })
 
+  // Only a client ends its connections.
+  server.keepAliveTimeout = 0
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = (await json(request)) as Record<string, unknown>
     const operation = String(request.headers['x-amz-target']).replace('AmazonSQS.', '')
