@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { Annotations, App, CfnParameter, type Stack, Tags, Validations } from 'aws-cdk-lib'
+import { Platform } from 'aws-cdk-lib/aws-ecr-assets'
+import * as ecs from 'aws-cdk-lib/aws-ecs'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { archiveStackName, deploymentOf, ingestStackName } from '../shared/contract/deployment.ts'
 import { ArchiveStack } from './archive-stack.ts'
@@ -8,7 +10,7 @@ import { IngestStack } from './ingest-stack.ts'
 import { archiveProps, ingestProps } from './stack-props.ts'
 
 // The app of cdk.json: two stacks from mailsluice.yaml (-c config=FILE), for whatever account and region they are deployed to. It asks nobody
-// anything: no credentials, no network, no docker.
+// anything: no credentials, no network, no docker. A deployment with the relay builds its image, and that takes docker.
 
 const BUNDLES = join(import.meta.dirname, '..', 'dist')
 
@@ -25,6 +27,7 @@ const ingest = new IngestStack(app, ingestStackName(aws), {
     ...ingestProps(config),
     archive: archive.archive,
     code: (name) => lambda.Code.fromAsset(join(BUNDLES, name)),
+    ...(aws.relay.enabled ? { relay: { ...aws.relay, image: relayImage() } } : {}),
   },
 })
 Tags.of(app).add('application', aws.stack)
@@ -39,6 +42,10 @@ function configured({ node }: App): Configuration {
     console.error(error.message)
     process.exit(2)
   }
+}
+
+function relayImage(): ecs.ContainerImage {
+  return ecs.ContainerImage.fromAsset(join(BUNDLES, 'idle-relay'), { platform: Platform.LINUX_ARM64 })
 }
 
 /** A parameter that nobody gives a value: the templates can be read, and a deployment stops before it begins. */

@@ -8,7 +8,7 @@ import { drain } from '../../shared/drain.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 import { RELAY } from '../../shared/limits.ts'
 import { openSpool } from '../../shared/octets.ts'
-import { traceMessage } from '../../shared/operations/trace-message.ts'
+import { openTracer } from '../../shared/operations/trace-message.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import { probe } from '../../shared/probe.ts'
 import { requestDrains } from '../../shared/queue/requests.ts'
@@ -158,7 +158,7 @@ class Relaying {
       suspensions: this.#suspensions,
       canaries: {
         open: access.openCanary,
-        trace: (mailbox, message) => traceMessage(mailbox, message, stores.archive),
+        tracer: openTracer(stores.archive),
       },
       observe: (event) => this.#view.event(event),
     }

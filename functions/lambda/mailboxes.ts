@@ -91,17 +91,19 @@ export function openMailboxes(
   }
 }
 
+function opener(mailbox: MailboxConfig, access: AccessOptions): () => Promise<MailboxSession> {
+  const refusal = refusalOfLocalSecret(mailbox)
+  return refusal ? () => Promise.reject(refusal) : mailboxOpener(mailbox, access)
+}
+
 /**
  * Secrets are where AWS keeps them. `env:` and `file:` are of an operator's machine; here they would lead to the credentials of the role, and
- * whoever may apply a configuration could have them sent to a mail server.
+ * whoever may apply a configuration could have them sent to a mail server. Undefined when the mailbox's is not of these.
  */
-function opener(mailbox: MailboxConfig, access: AccessOptions): () => Promise<MailboxSession> {
-  const { credential } = mailbox
-  if (secretReference(credential)) return mailboxOpener(mailbox, access)
-  return async () => {
-    throw new IngestError(
-      'CREDENTIAL_MISSING',
-      `credential ${credential}: it is on the machine of an operator; expected ssm:NAME or secretsmanager:ID`,
-    )
-  }
+export function refusalOfLocalSecret({ credential }: MailboxConfig): IngestError | undefined {
+  if (secretReference(credential)) return undefined
+  return new IngestError(
+    'CREDENTIAL_MISSING',
+    `credential ${credential}: it is on the machine of an operator; expected ssm:NAME or secretsmanager:ID`,
+  )
 }

@@ -81,14 +81,28 @@ export function probeRights(
   ]
 }
 
-/** Signs in, keeps account of log-ins that fail, and asks for drains: neither the archive nor a snapshot is its business. */
+/**
+ * Signs in, keeps account of log-ins that fail, and asks for drains: neither mail nor a snapshot is its business. Of a mailbox with a canary
+ * it reads the ledger, to see whether the canary came through.
+ */
 export function relayRights(
   scope: Construct,
   archive: IMailArchive,
   secrets: Secrets,
+  mailboxes: readonly { readonly id: string; readonly canary?: unknown }[],
 ): iam.PolicyStatement[] {
-  const { stateBucket, encryptionKey } = archive
+  const { archiveBucket, stateBucket, encryptionKey } = archive
+  const ledgers = mailboxes.flatMap(({ id, canary }) =>
+    canary === undefined ? [] : [archiveBucket.arnForObjects(`ledger/${id}/*`)],
+  )
+  const followed = ledgers.length > 0
   return [
+    ...(followed
+      ? [
+          allow('ReadLedgersWithCanaries', ['s3:GetObject'], ledgers),
+          allow('LookForCanaries', ['s3:ListBucket'], [archiveBucket.bucketArn]),
+        ]
+      : []),
     allow(
       'ReadState',
       ['s3:GetObject'],
@@ -104,6 +118,16 @@ export function relayRights(
             [encryptionKey.keyArn],
             throughS3(scope, [stateBucket]),
           ),
+          ...(followed
+            ? [
+                allow(
+                  'DecryptLedgers',
+                  ['kms:Decrypt'],
+                  [encryptionKey.keyArn],
+                  throughS3(scope, [archiveBucket]),
+                ),
+              ]
+            : []),
         ]
       : []),
     ...useSecrets(scope, secrets),

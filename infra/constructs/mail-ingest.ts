@@ -38,7 +38,7 @@ import { StaticNetwork } from './static-network.ts'
 /** What the stack has to know of a mailbox; everything else is in the list that `mailsluice apply` stores. */
 export type IngestedMailbox = Pick<
   MailboxConfig,
-  'id' | 'every' | 'credential' | 'oauth2' | 'protocol' | 'port' | 'tls'
+  'id' | 'every' | 'credential' | 'oauth2' | 'protocol' | 'port' | 'tls' | 'canary'
 >
 
 export interface MailIngestProps {
@@ -252,10 +252,11 @@ export class MailIngest extends Construct {
       environment: {
         DEPLOYMENT: deployment,
         STATE_BUCKET: archive.stateBucket.bucketName,
+        ARCHIVE_BUCKET: archive.archiveBucket.bucketName,
         DRAIN_QUEUE_URL: this.drainRequests.queue.queueUrl,
       },
       statements: [
-        ...relayRights(this, archive, this.secrets),
+        ...relayRights(this, archive, this.secrets, mailboxes),
         send('AskForDrains', [...defaultArns, this.drainRequests.queue.queueArn]),
         find('FindEventQueues', defaultArns),
       ],

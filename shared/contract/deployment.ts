@@ -271,10 +271,6 @@ export function deploymentProblems(config: Config): readonly string[] {
       `mailboxes: ${own} have a retention of their own, more than a bucket policy can guard; expected at most ${OWN_RETENTIONS_MOST}, or a stack for each retention`,
     )
   problems.push(...queueProblems(config.queues), ...secretProblems(config, aws))
-  if (aws.relay.enabled)
-    problems.push(
-      'aws.relay.enabled: the relay has no entry point in this version; expected false: mailboxes with idle: true are drained when they are due',
-    )
   config.mailboxes.forEach((mailbox, index) => {
     if (mailbox.tls === 'none')
       problems.push(

@@ -34,6 +34,11 @@ export interface MailboxFunctionSettings extends CommonSettings {
   readonly drainQueueUrl: string
 }
 
+/** Of functions/idle-relay.task.ts; the variables are in idle-relay.ts. */
+export interface IdleRelaySettings extends MailboxFunctionSettings {
+  readonly shard: { readonly index: number; readonly count: number }
+}
+
 const NAME = /^[a-z][a-z0-9-]{0,62}$/
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 const QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]$/
@@ -41,6 +46,9 @@ const FIFO_QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]\.fifo$/
 
 /** EventBridge Scheduler counts in minutes; a tick longer than an hour would be late for everybody. */
 const TICK_SECONDS = { least: 60, most: 3600 } as const
+
+/** Far more than 10,000 mailboxes need. */
+const SHARDS_MOST = 1000
 
 /** Throws a TypeError that names every variable that is missing, empty or malformed. */
 export function readScheduleDrainsEnvironment(environment: Environment): ScheduleDrainsSettings {
@@ -63,14 +71,25 @@ export function readDrainMailboxEnvironment(environment: Environment): MailboxFu
   return readMailboxFunction(environment)
 }
 
+/** Throws a TypeError that names every variable that is missing, empty or malformed. */
+export function readIdleRelayEnvironment(environment: Environment): IdleRelaySettings {
+  const read = new Reader(environment)
+  const count = read.whole('SHARD_COUNT', { least: 1, most: SHARDS_MOST })
+  const index = read.whole('SHARD_INDEX', { least: 0, most: Math.max(1, count || SHARDS_MOST) - 1 })
+  return read.finish({ ...readVisitor(read), shard: { index, count } })
+}
+
 function readMailboxFunction(environment: Environment): MailboxFunctionSettings {
   const read = new Reader(environment)
-  const settings = {
+  return read.finish(readVisitor(read))
+}
+
+function readVisitor(read: Reader): MailboxFunctionSettings {
+  return {
     ...readCommon(read),
     archiveBucket: read.matching('ARCHIVE_BUCKET', BUCKET, 'the name of an S3 bucket'),
     drainQueueUrl: read.matching('DRAIN_QUEUE_URL', FIFO_QUEUE_URL, 'the URL of an SQS FIFO queue'),
   }
-  return read.finish(settings)
 }
 
 function readCommon(read: Reader): CommonSettings {

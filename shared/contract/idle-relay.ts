@@ -1,8 +1,11 @@
 // What infra and the relay (functions/idle-relay.task.ts, a container on Fargate) agree on.
 
-/** SHARD_INDEX: from 0. A task watches its share of the mailboxes. */
+/** SHARD_INDEX: from 0. A task watches its share of the mailboxes. ARCHIVE_BUCKET: where canaries are looked for. */
 export type IdleRelayEnvironment = Readonly<
-  Record<'DEPLOYMENT' | 'STATE_BUCKET' | 'DRAIN_QUEUE_URL' | 'SHARD_INDEX' | 'SHARD_COUNT', string>
+  Record<
+    'DEPLOYMENT' | 'STATE_BUCKET' | 'ARCHIVE_BUCKET' | 'DRAIN_QUEUE_URL' | 'SHARD_INDEX' | 'SHARD_COUNT',
+    string
+  >
 >
 
 /**
@@ -10,6 +13,9 @@ export type IdleRelayEnvironment = Readonly<
  * Under /tmp, the one place where the container may write.
  */
 export const RELAY_HEARTBEAT = { file: '/tmp/alive', staleSeconds: 120 } as const
+
+/** Of the health endpoint, on loopback: what each mailbox is at, for whoever looks from inside the container. */
+export const RELAY_HEALTH_PORT = 8790
 
 /** From SIGTERM to SIGKILL: time to send what waits, and to sign out everywhere. */
 export const RELAY_STOP_SECONDS = 30

@@ -17,7 +17,7 @@ export const METRICS = {
   mailboxesDue: 'MailboxesDue',
   /** probe-mailboxes: mailboxes looked at, also those that failed. */
   mailboxesProbed: 'MailboxesProbed',
-  /** probe-mailboxes and drain-mailbox: drains asked for, continuations included. */
+  /** probe-mailboxes, drain-mailbox and idle-relay: drains asked for, continuations included. */
   drainsRequested: 'DrainsRequested',
   /** drain-mailbox: drains that ended, also those that failed. */
   drains: 'Drains',
@@ -27,8 +27,22 @@ export const METRICS = {
   messagesFailed: 'MessagesFailed',
   messagesQuarantined: 'MessagesQuarantined',
   octetsFetched: 'OctetsFetched',
+  /** idle-relay, once a minute for each shard: its mailboxes; those with a connection to every folder; those without one to some folder. */
+  relayMailboxes: 'RelayMailboxes',
+  relayWatched: 'RelayWatched',
+  relayUnwatched: 'RelayUnwatched',
+  /** Milliseconds since the server of the mailbox that was silent longest, of those that are connected, has shown that it is there. */
+  relayOldestProof: 'RelayOldestProof',
   /**
-   * probe-mailboxes and drain-mailbox: a mailbox could not be probed or drained. By function and `code`, and once more by `mailbox`
+   * Milliseconds since the server of a mailbox has shown that it is there, by `mailbox`: of those for which it is longer than a dead connection can
+   * go unnoticed, and as long as it is.
+   */
+  relaySilence: 'RelaySilence',
+  /** Canaries: milliseconds from their folder to the queue; those that did not come through. */
+  canaryLatency: 'CanaryLatency',
+  canariesLost: 'CanariesLost',
+  /**
+   * probe-mailboxes, drain-mailbox and idle-relay: a mailbox could not be probed, drained or entered. By function and `code`, and once more by `mailbox`
    * too, so that an alarm can say which.
    */
   mailboxFailures: 'MailboxFailures',

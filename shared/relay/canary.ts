@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { durationMs, type MailboxConfig } from '../contract/config.ts'
-import type { Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import { CANARY_FIELD, type CanaryBox } from '../mailbox/canary.ts'
+import type { MessageTrace } from '../operations/trace-message.ts'
 import { Bell } from './bell.ts'
 import type { MailboxHealth } from './health.ts'
 import type { CanaryPorts, CanaryTimes, RelayEvent, RelayLimits, RelayPorts } from './ports.ts'
@@ -98,25 +98,25 @@ export class Canary {
 
   /** Resolves when it is announced, lost, or the relay stops; to what the archive failed with when it was asked last. */
   async #follow(box: CanaryBox, times: Times): Promise<IngestError | undefined> {
-    const { folder, ports, limits } = this.#settings
+    const { config, folder, ports, canaries, limits } = this.#settings
     const { clock } = ports
+    const trace = await canaries.tracer.begin(config.id)
     this.#startedMs = clock.nowMs()
     this.#times = times
     const message = await box.append(folder, canaryMessage(randomUUID(), clock.date()))
     let failed: IngestError | undefined
     while (!this.#stopping && clock.nowMs() - this.#startedMs < limits.canaryMs) {
-      failed = await this.#look(message, times)
+      failed = await this.#look(() => trace(message), times)
       if (times.announcedMs !== undefined) return undefined
       await this.#bell.wait(limits.canaryLookMs)
     }
     return failed
   }
 
-  async #look(message: Sha256, times: Times): Promise<IngestError | undefined> {
-    const { config, ports, canaries } = this.#settings
+  async #look(traced: () => Promise<MessageTrace>, times: Times): Promise<IngestError | undefined> {
     try {
-      const trace = await canaries.trace(config.id, message)
-      const afterMs = ports.clock.nowMs() - this.#startedMs
+      const trace = await traced()
+      const afterMs = this.#settings.ports.clock.nowMs() - this.#startedMs
       if (trace !== 'nowhere') times.archivedMs ??= afterMs
       if (trace === 'announced') times.announcedMs = afterMs
       return undefined

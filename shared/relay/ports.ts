@@ -1,10 +1,10 @@
 import type { MailboxConfig } from '../contract/config.ts'
-import type { MailboxId, Sha256 } from '../contract/ids.ts'
+import type { MailboxId } from '../contract/ids.ts'
 import type { IngestError } from '../errors.ts'
 import type { RELAY } from '../limits.ts'
 import type { CanaryBox } from '../mailbox/canary.ts'
 import type { Watch, WatchListener } from '../mailbox/watch.ts'
-import type { MessageTrace } from '../operations/trace-message.ts'
+import type { Tracer } from '../operations/trace-message.ts'
 import type { Suspension, Suspensions } from '../suspension.ts'
 import type { Clock } from './clock.ts'
 
@@ -49,8 +49,8 @@ export interface RelayPorts {
 export interface CanaryPorts {
   /** Connects and signs in; rejects as OpenMailbox does. */
   open(mailbox: MailboxConfig): Promise<CanaryBox>
-  /** How far a message has come. Rejects with what the archive rejects with. */
-  trace(mailbox: MailboxId, message: Sha256): Promise<MessageTrace>
+  /** Follows what comes into the mailbox from now on. */
+  readonly tracer: Tracer
 }
 
 /**

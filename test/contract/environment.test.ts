@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
   readDrainMailboxEnvironment,
+  readIdleRelayEnvironment,
   readProbeMailboxesEnvironment,
   readScheduleDrainsEnvironment,
 } from '../../shared/contract/environment.ts'
@@ -90,6 +91,22 @@ describe('the environment of a function', () => {
         `the environment: TICK_SECONDS: ${seconds} is not a whole number from 60 to 3600`,
       )
     })
+
+  test('of a shard of the relay is read, and its number is one of those that there are', () => {
+    const read = (index: string, count: string) =>
+      readIdleRelayEnvironment({ ...DRAIN, SHARD_INDEX: index, SHARD_COUNT: count })
+
+    assert.deepEqual(read('5', '6').shard, { index: 5, count: 6 })
+    assert.deepEqual(read('0', '1').shard, { index: 0, count: 1 })
+    assert.match(
+      problemsOf(() => read('6', '6')),
+      /SHARD_INDEX: 6 is not a whole number from 0 to 5$/,
+    )
+    assert.match(
+      problemsOf(() => read('0', '0')),
+      /SHARD_COUNT: 0 is not a whole number from 1 to 1000/,
+    )
+  })
 
   test('cannot be changed once it is read', () => {
     assert.ok(Object.isFrozen(readDrainMailboxEnvironment(DRAIN)))

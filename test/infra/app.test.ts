@@ -81,10 +81,6 @@ describe('a configuration that cannot be deployed ends with its path and what is
       yaml({ aws: 'replication: { bucket: "arn:aws:s3:::copies" }' }),
       /^ {2}aws\.replication\.key: missing/m,
     ],
-    'the relay, which is not there yet': [
-      yaml({ aws: 'relay: { enabled: true }' }),
-      /^ {2}aws\.relay\.enabled: /m,
-    ],
     'a setting that there is not': [yaml({ aws: 'encrypt: kms' }), /^ {2}aws\.encrypt: unknown setting/m],
   }
   for (const [name, [text, expected]] of Object.entries(cases))
@@ -155,6 +151,11 @@ describe('npx cdk synth, without credentials, docker and mailsluice.yaml', () =>
       assert.ok(bundled.has(readFileSync(join(ROOT, 'dist', name, 'index.mjs'), 'utf8')), name)
   })
 
+  test('has neither a container nor a network of its own, for nobody asked for the relay', () => {
+    const template = readFileSync(join(out, 'mailsluice-ingest.template.json'), 'utf8')
+    assert.ok(!template.includes('AWS::ECS::Service'))
+  })
+
   test('says that it is an example, and lets nobody deploy it', () => {
     assert.match(
       outcome.stderr,
@@ -168,4 +169,23 @@ describe('npx cdk synth, without credentials, docker and mailsluice.yaml', () =>
       assert.ok(!('Default' in Parameters.WriteMailsluiceYamlFirst), stack)
     }
   })
+})
+
+test('a configuration that asks for the relay gets it, as an image that is built when it is deployed', () => {
+  const out = join(scratch, 'relay.out')
+  const config = join(scratch, 'relay.yaml')
+  writeFileSync(config, yaml({ aws: 'relay: { enabled: true, shards: 2 }' }))
+
+  const { status, stderr } = run('cdk', ['synth', '--output', out, '-c', `config=${config}`], {}, ROOT)
+
+  assert.equal(status, 0, stderr)
+  const template = JSON.parse(readFileSync(join(out, 'mailsluice-ingest.template.json'), 'utf8')) as {
+    Resources: Record<string, { Type: string }>
+  }
+  const services = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::ECS::Service')
+  assert.equal(services.length, 2)
+  const images = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('Dockerfile'),
+  )
+  assert.equal(images.length, 1)
 })

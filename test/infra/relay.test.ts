@@ -129,6 +129,23 @@ test('only wakes: it reads neither mail nor ledgers, and writes nothing but susp
   )
 })
 
+test('follows a canary through the ledger of its mailbox, and reads neither mail nor other ledgers', () => {
+  const mailbox =
+    '- { id: watched, protocol: imap, host: imap.example.com, user: c, credential: "ssm:/c", idle: true, canary: { folder: INBOX } }'
+  const followed = templates(yaml({ mailboxes: mailbox }), { relay: {} })
+  const [role] = followed.one('AWS::IAM::Role', 'MailIngestRelayRole')
+  const mail = followed.arnOf(followed.one('AWS::S3::Bucket', 'MailArchiveMail')[0])
+  const ofMail = followed
+    .policiesOf(role)
+    .flatMap(({ Statement }) => Statement)
+    .flatMap(({ Action, Resource }) =>
+      listOf(Resource)
+        .filter((resource) => resource.startsWith(mail))
+        .map((resource) => `${listOf(Action).join(' ')} ${resource.slice(mail.length)}`),
+    )
+  assert.deepEqual(ofMail.sort(), ['s3:GetObject /ledger/watched/*', 's3:ListBucket '])
+})
+
 test('a shard that does not run raises an alarm of its own', () => {
   const alarms = world
     .ofType('AWS::CloudWatch::Alarm')

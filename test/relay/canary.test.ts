@@ -46,11 +46,13 @@ function open({ archivedMs = 800, announcedMs = 1500 } = {}) {
         },
       }
     },
-    async trace(): Promise<MessageTrace> {
-      if (settings.archiveFails) throw new IngestError('ARCHIVE_UNAVAILABLE', 'no answer')
-      const afterMs = clock.nowMs() - appendedMs
-      if (afterMs >= settings.announcedMs) return 'announced'
-      return afterMs >= settings.archivedMs ? 'archived' : 'nowhere'
+    tracer: {
+      begin: async () => async (): Promise<MessageTrace> => {
+        if (settings.archiveFails) throw new IngestError('ARCHIVE_UNAVAILABLE', 'no answer')
+        const afterMs = clock.nowMs() - appendedMs
+        if (afterMs >= settings.announcedMs) return 'announced'
+        return afterMs >= settings.archivedMs ? 'archived' : 'nowhere'
+      },
     },
   }
   const world = new RelayWorld({ clock, mail, canaries })
