@@ -49,7 +49,7 @@ describe('a drain that is ended with SIGKILL', { concurrency: true }, () => {
       const report = await killDrains({ fill, afterArchive: 'delete', kills: KILLS, seed: SEED })
 
       t.diagnostic(JSON.stringify(report))
-      assert.ok(report.died >= KILLS / 2, 'most died by the signal')
-      assert.ok(report.leftProgress >= KILLS / 3, 'and had got somewhere')
+      assert.ok(report.died >= KILLS * 0.8, 'most died by the signal')
+      assert.ok(report.leftProgress >= KILLS / 2, 'and had got somewhere')
     })
 })

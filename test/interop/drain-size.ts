@@ -51,13 +51,9 @@ export function sizeOn(running: () => MailServer): void {
 
           assert.equal(status, 0, stderr)
           assert.ok(peakMib < 300, `${peakMib} MiB`)
-          const stores = await cli.openStores()
-          let events: Awaited<ReturnType<typeof takeEvents>>
-          try {
-            events = await takeEvents(stores.queues)
-          } finally {
-            await stores.close()
-          }
+          const stores = cli.openStores()
+          const events = await takeEvents(stores.queues)
+          await stores.close()
           const large = events.find(({ id }) => id === `invoices/${sha256}`)
           assert.ok(large?.type === MESSAGE_ARCHIVED)
           assert.equal(large.data.raw.octets, length)

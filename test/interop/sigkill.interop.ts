@@ -48,7 +48,7 @@ describe('a drain from Dovecot that is ended with SIGKILL', {
       })
 
       t.diagnostic(JSON.stringify(report))
-      assert.ok(report.died >= KILLS / 2, 'most died by the signal')
-      assert.ok(report.leftProgress >= KILLS / 3, 'and had got somewhere')
+      assert.ok(report.died >= KILLS * 0.8, 'most died by the signal')
+      assert.ok(report.leftProgress >= KILLS / 2, 'and had got somewhere')
     })
 })

@@ -25,42 +25,53 @@ export interface Running {
   readonly ended: Promise<Ended>
 }
 
-/** The command line as processes of their own, with a configuration and `--local` stores in a folder of its own. `close` it. */
+export interface CliProcessesOptions {
+  readonly password: string
+  /** Written to `ca.pem`. */
+  readonly ca?: string
+  /** More of mailsluice.yaml. */
+  readonly config?: object
+  /** For stores elsewhere: what the AWS SDK reads. @default `--local` stores in the folder */
+  readonly aws?: Readonly<Record<string, string>>
+}
+
+/** The command line as processes of their own, with a configuration, and `--local` stores unless said otherwise, in a folder. `close` it. */
 export class CliProcesses {
   readonly folder: string
-  readonly #environment: Readonly<Record<string, string>>
+  readonly #options: CliProcessesOptions
 
-  private constructor(folder: string, environment: Readonly<Record<string, string>>) {
+  private constructor(folder: string, options: CliProcessesOptions) {
     this.folder = folder
-    this.#environment = environment
+    this.#options = options
   }
 
-  /** `mailboxes` as in mailsluice.yaml, each with `credential: env:PASSWORD`; a CA is in `ca.pem`. */
-  static async open(
-    mailboxes: readonly object[],
-    { password, ca }: { readonly password: string; readonly ca?: string },
-  ): Promise<CliProcesses> {
+  /** `mailboxes` as in mailsluice.yaml, each with `credential: env:PASSWORD`. */
+  static async open(mailboxes: readonly object[], options: CliProcessesOptions): Promise<CliProcesses> {
     const folder = await mkdtemp(join(tmpdir(), 'mailsluice-process-'))
     const config = {
       queues: QUEUES,
       mailboxes: mailboxes.map((mailbox) => ({ credential: 'env:PASSWORD', ...mailbox })),
+      ...options.config,
     }
     // JSON is YAML.
     await writeFile(join(folder, 'mailsluice.yaml'), JSON.stringify(config))
-    if (ca !== undefined) await writeFile(join(folder, 'ca.pem'), ca)
-    return new CliProcesses(folder, { PASSWORD: password })
+    if (options.ca !== undefined) await writeFile(join(folder, 'ca.pem'), options.ca)
+    return new CliProcesses(folder, options)
   }
 
   start(...command: string[]): Running {
-    const child = spawn(
-      process.execPath,
-      ['--import', PEAK_MEMORY, LAUNCH, ...command, `--local=${join(this.folder, 'local')}`],
-      {
-        cwd: this.folder,
-        env: { ...process.env, ...this.#environment, PEAK_MEMORY: join(this.folder, 'peak-memory') },
-        stdio: ['ignore', 'pipe', 'pipe'],
+    const { password, aws } = this.#options
+    const local = aws ? [] : [`--local=${join(this.folder, 'local')}`]
+    const child = spawn(process.execPath, ['--import', PEAK_MEMORY, LAUNCH, ...command, ...local], {
+      cwd: this.folder,
+      env: {
+        ...process.env,
+        ...aws,
+        PASSWORD: password,
+        PEAK_MEMORY: join(this.folder, 'peak-memory'),
       },
-    )
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     return { child, ended: ended(child) }
   }
 
