@@ -286,6 +286,8 @@ export const RELAY = {
   /** A stream of mail that has not paused for this long is not a burst any more, and is drained in larger steps. */
   floodMs: 1 * MINUTE,
   floodWindowMs: 10 * SECOND,
+  /** Both, where this process drains: it costs a log-in and no invocation, and what is asked for during a drain is one drain anyhow. */
+  localWindowMs: 1 * SECOND,
   /** Between two tries to send a request that the queue did not take; doubled up to the second. */
   requestAgainMs: 1 * SECOND,
   requestAgainMostMs: 1 * MINUTE,

@@ -16,7 +16,7 @@ import { openSqsQueues } from '../../shared/queue/sqs.ts'
 import { systemClock } from '../../shared/relay/clock.ts'
 import { serveHealth } from '../../shared/relay/health-endpoint.ts'
 import { LocalDrains } from '../../shared/relay/local-drains.ts'
-import type { RelayPorts } from '../../shared/relay/ports.ts'
+import type { RelayLimits, RelayPorts } from '../../shared/relay/ports.ts'
 import { type Relay, startRelay } from '../../shared/relay.ts'
 import { openMemoryState } from '../../shared/state/memory.ts'
 import { openSuspensions } from '../../shared/suspension.ts'
@@ -28,6 +28,8 @@ import { chosenMailboxes, readSettings, type Settings } from './settings.ts'
 
 /** How often the configuration is looked at for changes. */
 const CONFIGURATION_MS = 2_000
+/** Where this process drains. */
+const LOCAL: RelayLimits = { ...RELAY, windowMs: RELAY.localWindowMs, floodWindowMs: RELAY.localWindowMs }
 /** The name of the queue of drain requests, among ours. */
 const QUEUE = 'drain-requests'
 
@@ -113,7 +115,8 @@ class Relaying {
       },
       RELAY,
     )
-    this.relay = startRelay(this.#ports(), { limitsOf: watchLimitsOf })
+    const limits = this.#queues ? RELAY : LOCAL
+    this.relay = startRelay(this.#ports(), { limits, limitsOf: watchLimitsOf })
     this.#view = relayView(output, { health: () => this.relay.health(), asks: drainQueue !== undefined })
     this.failed = Promise.race([this.relay.failed, defects.promise])
     this.failed.catch(() => undefined)

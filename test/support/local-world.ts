@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mailboxOpener, type Stores } from '../../functions/compose.ts'
 import { openLocalStores } from '../../functions/local-stores.ts'
+import type { Archive } from '../../shared/archive/archive.ts'
 import type { MailboxConfig } from '../../shared/contract/config.ts'
 import type { Event } from '../../shared/contract/event.ts'
 import type { Sha256 } from '../../shared/contract/ids.ts'
@@ -46,6 +47,19 @@ export class LocalWorld {
   static async open(server: MailServer, user: string): Promise<LocalWorld> {
     const folder = await mkdtemp(join(tmpdir(), 'mailsluice-world-'))
     return new LocalWorld(server, user, folder, openLocalStores({ queues: QUEUES }, folder))
+  }
+
+  get password(): string {
+    return this.#server.password
+  }
+
+  /** PEM of the authority of the server's certificate. */
+  get ca(): string {
+    return this.#server.ca
+  }
+
+  get archive(): Archive {
+    return this.#stores.archive
   }
 
   mailbox(settings: Record<string, unknown> = {}): MailboxConfig {
