@@ -134,9 +134,19 @@ describe('local queues', () => {
     await closing
     await sending
 
-    const lock = lockFolder(folder)
-    assert.ok(lock, 'the folder is still served')
-    lock.release()
+    assertFree(folder)
+  })
+
+  test('that are closed before they find that nobody serves do not begin to', async () => {
+    const folder = await temporaryFolder()
+    const [first, second] = [await openQueues(folder), await openQueues(folder)]
+    await first.close()
+
+    const sending = second.send('default', [event('one')])
+    await second.close()
+
+    assert.equal((await sending)[0]?.sent, false)
+    assertFree(folder)
   })
 })
 
@@ -158,11 +168,14 @@ describe('a folder of local queues', () => {
     await first.close()
 
     // Many at once, of which one looks for the next.
-    const results = await Promise.all(['b', 'c', 'd'].map((id) => second.send('default', [event(id)])))
+    const events = Array.from({ length: 30 }, (_, i) => event(`${i}`))
+    const results = await Promise.all(events.map((one) => second.send('default', [one])))
 
-    assert.deepEqual(results.flat(), [{ sent: true }, { sent: true }, { sent: true }])
+    assert.ok(results.flat().every(({ sent }) => sent))
     assert.equal(second.endpoint, first.endpoint)
-    assert.deepEqual((await drained(await openQueues(folder))).sort(), ['a', 'b', 'c', 'd'])
+    assert.deepEqual((await drained(second)).sort(), ['a', ...events.map(({ id }) => id)].sort())
+    await second.close()
+    assertFree(folder)
   })
 
   test('that was copied is not taken for the one that it was copied from', async () => {
@@ -226,3 +239,9 @@ describe('a folder of local queues', () => {
     }
   })
 })
+
+function assertFree(folder: string): void {
+  const lock = lockFolder(folder)
+  assert.ok(lock, 'the folder is still served')
+  lock.release()
+}
