@@ -1,5 +1,6 @@
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makeFolder } from '../make-folder.ts'
 import { errnoOf } from './file-errors.ts'
 
 interface Turn {
@@ -54,10 +55,7 @@ export function openFolderSync(root: string): FolderSync {
   }
 
   async function makeRoot(): Promise<void> {
-    const first = await mkdir(root, { recursive: true })
-    if (first === undefined) return
-    for (let folder = root; folder.length >= first.length; folder = dirname(folder))
-      await sync(dirname(folder))
+    for (const folder of makeFolder(root)) await sync(dirname(folder))
   }
 
   function ensure(folder: string): Promise<void> {

@@ -1,13 +1,13 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeFolder } from '../make-folder.ts'
 
 /**
  * Takes a folder for this process. Undefined when another process has it. The lock is SQLite's on an empty database: the system lets go
  * of it when the process ends, however it ends, so nothing stale is ever left.
  */
 export function lockFolder(folder: string): { release(): void } | undefined {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const database = new DatabaseSync(join(folder, 'lock.sqlite'), { timeout: 0 })
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
