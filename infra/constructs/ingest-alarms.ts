@@ -30,7 +30,7 @@ export const MAILBOX_ALARMS_MOST = 50
 export interface IngestAlarmsProps {
   readonly deployment: string
   readonly topic: sns.ITopic
-  readonly mailboxes: readonly Pick<MailboxConfig, 'id' | 'every'>[]
+  readonly mailboxes: readonly Pick<MailboxConfig, 'id' | 'every' | 'canary'>[]
   readonly missedIntervals: number
   readonly queueAgeMinutes: number
   readonly functions: Readonly<Record<FunctionName, IngestFunction>>
@@ -233,6 +233,19 @@ export class IngestAlarms extends Construct {
         below: true,
         periods: 2,
         silenceBreaches: true,
+      })
+    if (this.props.relays.length === 0) return
+    const { deployment, mailboxes } = this.props
+    this.add('relay-unwatched', {
+      description:
+        'For half an hour the relay has had no connection to some mailbox: it is drained when it is due, and not at once. The metric RelaySilence has it by name.',
+      metric: countOf(deployment, 'relayUnwatched', 'idle-relay', { statistic: cloudwatch.Stats.MAXIMUM }),
+      periods: 6,
+    })
+    if (mailboxes.some(({ canary }) => canary !== undefined))
+      this.add('canary-lost', {
+        description: 'A message that was put into a mailbox to see whether mail comes through did not.',
+        metric: countOf(deployment, 'canariesLost', 'idle-relay'),
       })
   }
 }

@@ -13,7 +13,7 @@ import {
 export function countOf(
   deployment: string,
   name: keyof typeof METRICS,
-  from: FunctionName,
+  from: FunctionName | 'idle-relay',
   options: { readonly code?: string; readonly statistic?: string; readonly label?: string } = {},
 ): cloudwatch.Metric {
   return new cloudwatch.Metric({

@@ -13,6 +13,8 @@ export const ALARM_KINDS = [
   'archive-write-denied',
   'quarantine-grew',
   'relay-down',
+  'relay-unwatched',
+  'canary-lost',
 ] as const
 
 export type AlarmKind = (typeof ALARM_KINDS)[number]

@@ -146,6 +146,27 @@ test('follows a canary through the ledger of its mailbox, and reads neither mail
   assert.deepEqual(ofMail.sort(), ['s3:GetObject /ledger/watched/*', 's3:ListBucket '])
 })
 
+test('mailboxes without a connection raise an alarm, and canaries that are lost where there are any', () => {
+  const mailbox =
+    '- { id: watched, protocol: imap, host: imap.example.com, user: c, credential: "ssm:/c", idle: true, canary: { folder: INBOX } }'
+  const namesOf = (from: Templates): unknown[] =>
+    from
+      .ofType('AWS::CloudWatch::Alarm')
+      .map(([, { Properties }]) => Properties.AlarmName)
+      .filter((name) => /relay-unwatched|canary-lost/.test(String(name)))
+  assert.deepEqual(namesOf(world), ['mailsluice-relay-unwatched'])
+  assert.deepEqual(namesOf(templates(yaml({ mailboxes: mailbox }), { relay: {} })).sort(), [
+    'mailsluice-canary-lost',
+    'mailsluice-relay-unwatched',
+  ])
+  for (const [, { Properties }] of world.ofType('AWS::CloudWatch::Alarm'))
+    if (Properties.AlarmName === 'mailsluice-relay-unwatched')
+      assert.deepEqual(Properties.Dimensions, [
+        { Name: 'function', Value: 'idle-relay' },
+        { Name: 'service', Value: 'mailsluice' },
+      ])
+})
+
 test('a shard that does not run raises an alarm of its own', () => {
   const alarms = world
     .ofType('AWS::CloudWatch::Alarm')
