@@ -7,7 +7,7 @@ import { decodeEncodedWords } from './encoded-words.ts'
 import type { HeaderFields } from './header-fields.ts'
 import { boundIds, messageIds } from './message-ids.ts'
 
-/** The fields that `headers` of the event carries when they are there; documented in docs/parsing.md. */
+/** The fields that `headers` of the event carries when they are there. */
 export const CHOSEN_FIELDS = [
   'auto-submitted',
   'content-language',
