@@ -9,7 +9,8 @@ import { requestDrains, type WakeUp } from '../shared/queue/requests.ts'
 import { openSqsQueues } from '../shared/queue/sqs.ts'
 import type { LambdaContext, SqsEvent, SqsRecord } from './lambda/events.ts'
 import { type Mailboxes, openMailboxes } from './lambda/mailboxes.ts'
-import { errorFields, levelOf, Telemetry } from './lambda/telemetry.ts'
+import { levelOf, Telemetry } from './lambda/telemetry.ts'
+import { errorFields } from './telemetry.ts'
 
 // Asks a group of mailboxes at the same time whether anything is new, and requests drains of those alone.
 

@@ -11,9 +11,10 @@ import { openSpool } from '../../shared/octets.ts'
 import type { Parser } from '../../shared/parser/parser.ts'
 import { requestDrains } from '../../shared/queue/requests.ts'
 import { openSqsQueues, type SqsQueues } from '../../shared/queue/sqs.ts'
+import { errorFields } from '../telemetry.ts'
 import type { LambdaContext, SqsRecord } from './events.ts'
 import type { Mailboxes } from './mailboxes.ts'
-import { errorFields, levelOf, type Telemetry } from './telemetry.ts'
+import { levelOf, type Telemetry } from './telemetry.ts'
 
 const QUEUE = 'drain-requests'
 

@@ -13,8 +13,9 @@ import type { StateStore } from '../../shared/state/state.ts'
 import { openSuspensions } from '../../shared/suspension.ts'
 import { openAwsArchive, openAwsState } from '../aws-buckets.ts'
 import { type AccessOptions, mailboxOpener } from '../compose.ts'
+import { errorFields } from '../telemetry.ts'
 import { Configuration } from './configuration.ts'
-import { errorFields, type Telemetry } from './telemetry.ts'
+import type { Telemetry } from './telemetry.ts'
 import { beginVisit, type Visit } from './visit.ts'
 
 // What the functions that sign in to mailboxes share: opened once for an execution environment, which ends without a word, so nothing

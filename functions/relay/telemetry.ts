@@ -1,17 +1,11 @@
-import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
-import type { MailboxId } from '../../shared/contract/ids.ts'
-import {
-  CODE_DIMENSION,
-  FUNCTION_DIMENSION,
-  MAILBOX_DIMENSION,
-  METRIC_NAMESPACE,
-  METRICS,
-} from '../../shared/contract/metrics.ts'
-import { type ErrorCode, IngestError } from '../../shared/errors.ts'
+import type { Logger } from '@aws-lambda-powertools/logger'
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { MAILBOX_DIMENSION, METRICS } from '../../shared/contract/metrics.ts'
+import { IngestError } from '../../shared/errors.ts'
 import { RELAY } from '../../shared/limits.ts'
 import { type MailboxHealth, summarize } from '../../shared/relay/health.ts'
 import type { RelayEvent } from '../../shared/relay/ports.ts'
+import { countFailure, errorFields, type Fields, openTelemetry } from '../telemetry.ts'
 
 type Unit = (typeof MetricUnit)[keyof typeof MetricUnit]
 
@@ -26,13 +20,9 @@ export class RelayTelemetry {
   #requested = 0
 
   constructor(deployment: string, shard: { readonly index: number; readonly count: number }) {
-    const dimensions = { [FUNCTION_DIMENSION]: 'idle-relay' }
-    this.#log = new Logger({ serviceName: deployment, persistentKeys: { ...dimensions, shard: shard.index } })
-    this.#metrics = new Metrics({
-      namespace: METRIC_NAMESPACE,
-      serviceName: deployment,
-      defaultDimensions: dimensions,
-    })
+    const { log, metrics } = openTelemetry('idle-relay', deployment, { shard: shard.index })
+    this.#log = log
+    this.#metrics = metrics
   }
 
   info(message: string, fields: object = {}): void {
@@ -40,15 +30,15 @@ export class RelayTelemetry {
   }
 
   error(message: string, error: unknown): void {
-    this.#log.error({ message, ...errorFields(error) })
+    this.#log.error({ message, ...failureFields(error) })
   }
 
   event(event: RelayEvent): void {
     const { kind, at, ...fields } = event
-    const line = { message: kind, ...fields, ...('error' in event ? errorFields(event.error) : {}) }
+    const line = { message: kind, ...fields, ...('error' in event ? failureFields(event.error) : {}) }
     switch (event.kind) {
       case 'suspended':
-        this.#failed(event.mailbox, event.suspension.code)
+        countFailure(this.#metrics, event.mailbox, event.suspension.code)
         this.#log.error(line)
         break
       case 'canary':
@@ -93,26 +83,14 @@ export class RelayTelemetry {
     const { announcedMs } = times
     if (announcedMs === undefined) this.#metrics.addMetric(METRICS.canariesLost, MetricUnit.Count, 1)
     else this.#metrics.addMetric(METRICS.canaryLatency, MetricUnit.Milliseconds, announcedMs)
-    const line = { message: 'canary', mailbox, times, ...errorFields(error) }
+    const line = { message: 'canary', mailbox, times, ...failureFields(error) }
     if (announcedMs === undefined) this.#log.error(line)
     else this.#log.info(line)
   }
-
-  /** Under its code, and once more under the mailbox too, for the alarm that names it. */
-  #failed(mailbox: MailboxId, code: ErrorCode): void {
-    for (const dimensions of [{}, { [MAILBOX_DIMENSION]: mailbox }])
-      this.#metrics
-        .singleMetric()
-        .addDimensions({ [CODE_DIMENSION]: code, ...dimensions })
-        .addMetric(METRICS.mailboxFailures, MetricUnit.Count, 1)
-  }
 }
 
-function errorFields(error: unknown): object {
+function failureFields(error: unknown): Fields {
   if (error === undefined) return {}
-  if (error instanceof IngestError) {
-    const { code, scope, message, remedy } = error
-    return { error: { code, scope, message, remedy } }
-  }
+  if (error instanceof IngestError) return errorFields(error)
   return { error: { message: error instanceof Error ? error.message : String(error) } }
 }
