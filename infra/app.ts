@@ -3,11 +3,9 @@ import { Annotations, App, CfnParameter, type Stack, Tags, Validations } from 'a
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets'
 import * as ecs from 'aws-cdk-lib/aws-ecs'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
-import { archiveStackName, deploymentOf, ingestStackName } from '../shared/contract/deployment.ts'
-import { ArchiveStack } from './archive-stack.ts'
+import { deploymentOf } from '../shared/contract/deployment.ts'
 import { type Configuration, readConfiguration, UnusableConfiguration } from './configuration.ts'
-import { IngestStack } from './ingest-stack.ts'
-import { archiveProps, ingestProps } from './stack-props.ts'
+import { mailsluiceStacks } from './stacks.ts'
 
 // The app of cdk.json: two stacks from mailsluice.yaml (-c config=FILE), for whatever account and region they are deployed to. It asks nobody
 // anything: no credentials, no network, no docker. A deployment with the relay builds its image, and that takes docker.
@@ -18,17 +16,9 @@ const app = new App({ analyticsReporting: false })
 const { config, file, example } = configured(app)
 const aws = deploymentOf(config)
 
-const archive = new ArchiveStack(app, archiveStackName(aws), {
-  archive: archiveProps(config),
-  recordsOfficer: aws.recordsOfficer,
-})
-const ingest = new IngestStack(app, ingestStackName(aws), {
-  ingest: {
-    ...ingestProps(config),
-    archive: archive.archive,
-    code: (name) => lambda.Code.fromAsset(join(BUNDLES, name)),
-    ...(aws.relay.enabled ? { relay: { ...aws.relay, image: relayImage() } } : {}),
-  },
+const { archive, ingest } = mailsluiceStacks(app, config, {
+  code: (name) => lambda.Code.fromAsset(join(BUNDLES, name)),
+  relay: aws.relay.enabled ? { ...aws.relay, image: relayImage() } : undefined,
 })
 Tags.of(app).add('application', aws.stack)
 if (example) for (const stack of [archive, ingest]) refuseDeployment(stack)

@@ -4,7 +4,7 @@ import type { Construct } from 'constructs'
 import { type SecretReference, secretReference } from '../../shared/contract/deployment.ts'
 import { MAILBOXES_KEY } from '../../shared/contract/object-key.ts'
 import type { IMailArchive } from './mail-archive.ts'
-import { throughS3 } from './through-s3.ts'
+import { type BucketNames, throughS3 } from './through-s3.ts'
 
 // What each function may do, by the calls that its code makes. The CDK's grants are not used: bucket.grantPut() alone would let a drain
 // release legal holds.
@@ -25,13 +25,12 @@ export interface Secrets {
  * Reads the mailbox list. Listing is allowed without a prefix: S3 answers 404 for an object that is not there only to those who may list
  * the bucket, and asks for that right without naming a prefix; others are answered 403.
  */
-export function readMailboxes(scope: Construct, { stateBucket, encryptionKey }: IMailArchive) {
+export function readMailboxes(scope: Construct, archive: IMailArchive) {
+  const { stateBucket } = archive
   return [
     allow('ReadTheMailboxList', ['s3:GetObject'], [stateBucket.arnForObjects(MAILBOXES_KEY)]),
     allow('TellAbsentStateFromDenied', ['s3:ListBucket'], [stateBucket.bucketArn]),
-    ...(encryptionKey
-      ? [allow('DecryptState', ['kms:Decrypt'], [encryptionKey.keyArn], throughS3(scope, [stateBucket]))]
-      : []),
+    ...useKey('DecryptState', ['kms:Decrypt'], archive, [stateBucket], scope),
   ]
 }
 
@@ -58,25 +57,11 @@ export function probeRights(
   archive: IMailArchive,
   secrets: Secrets,
 ): iam.PolicyStatement[] {
-  const { archiveBucket, stateBucket, encryptionKey } = archive
+  const { archiveBucket, stateBucket } = archive
   return [
     ...enterMailboxes(archive),
-    ...(encryptionKey
-      ? [
-          allow(
-            'DecryptLedgers',
-            ['kms:Decrypt'],
-            [encryptionKey.keyArn],
-            throughS3(scope, [archiveBucket, stateBucket]),
-          ),
-          allow(
-            'EncryptState',
-            ['kms:GenerateDataKey'],
-            [encryptionKey.keyArn],
-            throughS3(scope, [stateBucket]),
-          ),
-        ]
-      : []),
+    ...useKey('DecryptLedgers', ['kms:Decrypt'], archive, [archiveBucket, stateBucket], scope),
+    ...useKey('EncryptState', ['kms:GenerateDataKey'], archive, [stateBucket], scope),
     ...useSecrets(scope, secrets),
   ]
 }
@@ -91,7 +76,7 @@ export function relayRights(
   secrets: Secrets,
   mailboxes: readonly { readonly id: string; readonly canary?: unknown }[],
 ): iam.PolicyStatement[] {
-  const { archiveBucket, stateBucket, encryptionKey } = archive
+  const { archiveBucket, stateBucket } = archive
   const ledgers = mailboxes.flatMap(({ id, canary }) =>
     canary === undefined ? [] : [archiveBucket.arnForObjects(`ledger/${id}/*`)],
   )
@@ -110,26 +95,8 @@ export function relayRights(
     ),
     allow('SuspendMailboxes', ['s3:PutObject'], [stateBucket.arnForObjects('suspensions/*')]),
     allow('TellAbsentStateFromDenied', ['s3:ListBucket'], [stateBucket.bucketArn]),
-    ...(encryptionKey
-      ? [
-          allow(
-            'UseTheKey',
-            ['kms:Decrypt', 'kms:GenerateDataKey'],
-            [encryptionKey.keyArn],
-            throughS3(scope, [stateBucket]),
-          ),
-          ...(followed
-            ? [
-                allow(
-                  'DecryptLedgers',
-                  ['kms:Decrypt'],
-                  [encryptionKey.keyArn],
-                  throughS3(scope, [archiveBucket]),
-                ),
-              ]
-            : []),
-        ]
-      : []),
+    ...useKey('UseTheKey', ['kms:Decrypt', 'kms:GenerateDataKey'], archive, [stateBucket], scope),
+    ...(followed ? useKey('DecryptLedgers', ['kms:Decrypt'], archive, [archiveBucket], scope) : []),
     ...useSecrets(scope, secrets),
   ]
 }
@@ -139,7 +106,7 @@ export function drainRights(
   archive: IMailArchive,
   secrets: Secrets,
 ): iam.PolicyStatement[] {
-  const { archiveBucket, stateBucket, encryptionKey } = archive
+  const { archiveBucket, stateBucket } = archive
   const own = archive.ownRetentions.flatMap(({ mailbox }) => [
     archiveBucket.arnForObjects(`raw/${mailbox}/*`),
     archiveBucket.arnForObjects(`ledger/${mailbox}/*`),
@@ -161,16 +128,13 @@ export function drainRights(
     allow('WriteSnapshots', ['s3:PutObject'], [stateBucket.arnForObjects('snapshots/*')]),
     // Guarded by the bucket's policy, which lets through just the retention of the mailbox.
     ...(own.length > 0 ? [allow('KeepMailboxesByTheirOwnRule', ['s3:PutObjectRetention'], own)] : []),
-    ...(encryptionKey
-      ? [
-          allow(
-            'UseTheKey',
-            ['kms:Decrypt', 'kms:GenerateDataKey'],
-            [encryptionKey.keyArn],
-            throughS3(scope, [archiveBucket, stateBucket]),
-          ),
-        ]
-      : []),
+    ...useKey(
+      'UseTheKey',
+      ['kms:Decrypt', 'kms:GenerateDataKey'],
+      archive,
+      [archiveBucket, stateBucket],
+      scope,
+    ),
     ...useSecrets(scope, secrets),
   ]
 }
@@ -187,6 +151,17 @@ export function find(sid: string, queueArns: readonly string[]): iam.PolicyState
 /** A request comes back sooner than the queue would have it. */
 export function postpone(queueArns: readonly string[]): iam.PolicyStatement {
   return allow('PostponeRequests', ['sqs:ChangeMessageVisibility'], queueArns)
+}
+
+/** Through S3 and for these buckets alone; nothing where S3 has the key. */
+function useKey(
+  sid: string,
+  actions: string[],
+  { encryptionKey }: IMailArchive,
+  buckets: readonly BucketNames[],
+  scope: Construct,
+): iam.PolicyStatement[] {
+  return encryptionKey ? [allow(sid, actions, [encryptionKey.keyArn], throughS3(scope, buckets))] : []
 }
 
 function useSecrets(

@@ -6,17 +6,12 @@ import { App } from 'aws-cdk-lib'
 import * as ecs from 'aws-cdk-lib/aws-ecs'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import cdkJson from '../../cdk.json' with { type: 'json' }
-import { ArchiveStack } from '../../infra/archive-stack.ts'
+import type { ArchiveStack } from '../../infra/archive-stack.ts'
 import type { RelayOptions } from '../../infra/constructs/idle-relay.ts'
-import { IngestStack } from '../../infra/ingest-stack.ts'
-import { archiveProps, ingestProps } from '../../infra/stack-props.ts'
+import type { IngestStack } from '../../infra/ingest-stack.ts'
+import { mailsluiceStacks } from '../../infra/stacks.ts'
 import { parseConfig } from '../../shared/contract/config.ts'
-import {
-  archiveStackName,
-  deploymentOf,
-  deploymentProblems,
-  ingestStackName,
-} from '../../shared/contract/deployment.ts'
+import { deploymentProblems } from '../../shared/contract/deployment.ts'
 import { type TemplateJson, Templates } from './templates.ts'
 
 // The stacks of a configuration, synthesized in this process. Bundles are not needed for templates: a file stands for each.
@@ -71,24 +66,12 @@ export function build(
   if (!config) throw new Error(problems.join('\n'))
   const undeployable = deploymentProblems(config)
   if (undeployable.length > 0) throw new Error(undeployable.join('\n'))
-  const aws = deploymentOf(config)
   const app = new App({
     outdir: mkdtempSync(join(scratch, 'cdk-')),
     context: CONTEXT,
   })
-  const archive = new ArchiveStack(app, archiveStackName(aws), {
-    archive: archiveProps(config),
-    recordsOfficer: aws.recordsOfficer,
-  })
-  const ingest = new IngestStack(app, ingestStackName(aws), {
-    ingest: {
-      ...ingestProps(config),
-      archive: archive.archive,
-      code: emptyCode,
-      ...(relay && { relay: { ...relay, image: ecs.ContainerImage.fromRegistry('registry.example/relay') } }),
-    },
-  })
-  return { app, archive, ingest }
+  const image = ecs.ContainerImage.fromRegistry('registry.example/relay')
+  return { app, ...mailsluiceStacks(app, config, { code: emptyCode, relay: relay && { ...relay, image } }) }
 }
 
 /** The templates of a configuration; see `yaml`. */
