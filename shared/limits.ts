@@ -152,6 +152,8 @@ export const QUEUE = {
 export const SPOOL = {
   /** What a killed process left behind is removed after this; no drain keeps a message as long. */
   abandonedMs: 24 * 60 * MINUTE,
+  /** Read back in pieces of this: larger ones are not faster, and leave more memory behind before it is collected. */
+  readOctets: 256 * KIB,
 } as const
 
 /** S3. */

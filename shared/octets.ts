@@ -49,9 +49,6 @@ export interface Spool {
 
 const FOLDER = 'mailsluice-spool-'
 
-/** Larger pieces are not read faster, and leave more memory behind before it is collected. */
-const READ_OCTETS = 256 * 1024
-
 /**
  * `parent` defaults to the system's folder for temporary files. The spool's own folder is made on first use. A process that is
  * killed leaves it behind: the first use of a later spool removes it, a day after.
@@ -110,7 +107,7 @@ export function openSpool(parent: string = tmpdir()): Spool {
         sha256: hash.digest('hex') as Sha256,
         buffer: undefined,
         path,
-        open: () => createReadStream(path, { highWaterMark: READ_OCTETS }),
+        open: () => createReadStream(path, { highWaterMark: SPOOL.readOctets }),
         discard: () => rm(path, { force: true }),
       }
     },

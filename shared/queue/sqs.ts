@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto'
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type BatchResultErrorEntry,
@@ -10,14 +8,14 @@ import {
   GetQueueUrlCommand,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
-  SQSClient,
+  type SQSClient,
 } from '@aws-sdk/client-sqs'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { parseSqsAddress, type SqsAddress } from '../contract/queue-address.ts'
 import { IngestError } from '../errors.ts'
 import { QUEUE } from '../limits.ts'
 import { batchesOf } from './batches.ts'
 import type { EventQueues, OutgoingEvent, SendResult } from './queue.ts'
+import { openSqsClients } from './sqs-clients.ts'
 import {
   isConnectionLost,
   isOfOneEntry,
@@ -75,33 +73,10 @@ interface Entry {
  */
 export function openSqsQueues(options: SqsOptions): SqsQueues {
   const { requestMs = QUEUE.requestMs } = options
-  const clients = new Map<string, SQSClient>()
+  const clients = openSqsClients(options)
   const targets = new Map<string, Promise<Target>>()
   /** Last send of each FIFO queue. */
   const tails = new Map<string, Promise<unknown>>()
-
-  function clientFor(address: SqsAddress): SQSClient {
-    const region = address.region ?? options.region
-    const endpoint = options.endpoint ?? address.endpoint
-    const key = `${region ?? ''} ${typeof endpoint === 'string' ? endpoint : ''}`
-    let client = clients.get(key)
-    if (!client) {
-      client = new SQSClient({
-        useQueueUrlAsEndpoint: false,
-        // TLS guards the octets; without this a wrong MD5 in an answer is an Error without name or code.
-        md5: false,
-        maxAttempts: QUEUE.attempts,
-        requestHandler: requestHandler(requestMs),
-        ...(region === undefined ? {} : { region }),
-        ...(endpoint === undefined
-          ? {}
-          : { endpoint: typeof endpoint === 'string' ? endpoint : endpointOf(endpoint) }),
-        ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
-      })
-      clients.set(key, client)
-    }
-    return client
-  }
 
   /** Translates, and gives an endpoint that moved a last try. */
   async function request<T>(where: string, send: () => Promise<T>): Promise<T> {
@@ -135,7 +110,7 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
     const address = parseSqsAddress(configured)
     if (!address)
       throw new IngestError('QUEUE_MISSING', `${where}: ${configured} is no queue name, URL or ARN`)
-    const client = clientFor(address)
+    const client = clients.of(address)
     await client.config.region().catch((cause: unknown) => {
       throw new IngestError('QUEUE_MISSING', `${where}: no AWS region is set (AWS_REGION or the profile)`, {
         cause,
@@ -322,7 +297,7 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
     },
 
     close() {
-      for (const client of clients.values()) client.destroy()
+      clients.close()
     },
   }
 }
@@ -342,20 +317,4 @@ function entryFailure(where: string, failure: BatchResultErrorEntry | undefined)
 /** MessageGroupId and MessageDeduplicationId: 1 to 128 printable ASCII characters without the space; else the SHA-256. */
 function sqsId(id: string): string {
   return /^[!-~]{1,128}$/.test(id) ? id : createHash('sha256').update(id).digest('hex')
-}
-
-function requestHandler(requestMs: number): NodeHttpHandler {
-  const agent = { keepAlive: true, maxSockets: 4 * QUEUE.batchesInFlight }
-  return new NodeHttpHandler({
-    httpAgent: new HttpAgent(agent),
-    httpsAgent: new HttpsAgent(agent),
-    connectionTimeout: QUEUE.connectMs,
-    requestTimeout: requestMs,
-    throwOnRequestTimeout: true,
-  })
-}
-
-/** The SDK asks it before each request. */
-function endpointOf(current: () => Promise<string>) {
-  return async () => ({ url: new URL(await current()) })
 }
