@@ -4,6 +4,7 @@ import { archivedEventId, type Event } from '../../shared/contract/event.ts'
 import { mailboxId } from '../../shared/contract/ids.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import { startImapServer } from '../support/imap-server.ts'
+import { mailboxSettings } from '../support/lambda-scene.ts'
 import { bundleForTest, type LambdaS3, LambdaWorld } from '../support/lambda-world.ts'
 import { multiline, startPop3Server } from '../support/pop3-server.ts'
 import { sampleMessages } from '../support/sample-messages.ts'
@@ -38,17 +39,6 @@ export function lambdaChainContract(name: string, openS3: () => Promise<OpenedS3
       await s3.close()
     })
 
-    const settings = (id: string, port: number, more: object = {}) => ({
-      id,
-      protocol: 'imap',
-      host: '127.0.0.1',
-      port,
-      tls: 'none',
-      user: 'testuser',
-      credential: 'ssm:/mailsluice/test',
-      every: '1m',
-      ...more,
-    })
     const tick = () => world.tick(new Date(Date.UTC(2026, 2, 1) + ticks++ * TICK_MS))
     const drainsOf = (id: string) => world.drains.filter(({ mailbox }) => mailbox === id)
 
@@ -84,8 +74,8 @@ export function lambdaChainContract(name: string, openS3: () => Promise<OpenedS3
       try {
         await world.apply(
           [
-            settings('orders', imap.port, { host: 'localhost', tls: 'implicit', ca: './ca.pem' }),
-            settings('invoices', pop3.port, { protocol: 'pop3', afterArchive: 'delete' }),
+            mailboxSettings('orders', imap.port, { host: 'localhost', tls: 'implicit', ca: './ca.pem' }),
+            mailboxSettings('invoices', pop3.port, { protocol: 'pop3', afterArchive: 'delete' }),
           ],
           { authorities: { './ca.pem': authority.caPem } },
         )
@@ -109,7 +99,7 @@ export function lambdaChainContract(name: string, openS3: () => Promise<OpenedS3
       const invoice = SAMPLES.find(({ name }) => name === 'invoice')?.octets as Buffer
       const imap = await startImapServer({ messages: [{ raw: invoice }] })
       try {
-        await world.apply([settings('parsed', imap.port)], {
+        await world.apply([mailboxSettings('parsed', imap.port)], {
           routes: [{ queue: 'invoices', when: { attachment: 'application/pdf' } }],
         })
 
@@ -128,7 +118,7 @@ export function lambdaChainContract(name: string, openS3: () => Promise<OpenedS3
       const [first, second] = SAMPLES.map(({ octets }) => octets) as [Buffer, Buffer]
       const imap = await startImapServer({ messages: [{ raw: first }] })
       try {
-        await world.apply([settings('idle', imap.port)])
+        await world.apply([mailboxSettings('idle', imap.port)])
         await tick()
         const commands = imap.received.length
 
@@ -164,7 +154,7 @@ export function lambdaChainContract(name: string, openS3: () => Promise<OpenedS3
         },
       })
       try {
-        await world.apply([settings('slow', pop3.port, { protocol: 'pop3' })])
+        await world.apply([mailboxSettings('slow', pop3.port, { protocol: 'pop3' })])
 
         // Six seconds of mail, in slices of some 2.5.
         await tick17(world, tick)

@@ -247,18 +247,13 @@ mailboxes:
     credential: env:A
 `
 
+  const addTo = (file: string, address: string) =>
+    init([address, '--yes', '--no-test', '--config', file, '--credential', 'env:B'])
+
   test('adds the mailbox, and leaves comments and all the rest as they are', async () => {
     const file = newFile()
     await writeFile(file, TEXT)
-    const { status, stderr } = await init([
-      'a@gmx.net',
-      '--yes',
-      '--no-test',
-      '--config',
-      file,
-      '--credential',
-      'env:B',
-    ])
+    const { status, stderr } = await addTo(file, 'a@gmx.net')
 
     assert.equal(status, 0, stderr)
     const text = await readFile(file, 'utf8')
@@ -273,15 +268,7 @@ mailboxes:
     const file = newFile()
     const broken = TEXT.replace('pop3', 'smtp')
     await writeFile(file, broken)
-    const { status, stderr } = await init([
-      'b@gmx.net',
-      '--yes',
-      '--no-test',
-      '--config',
-      file,
-      '--credential',
-      'env:B',
-    ])
+    const { status, stderr } = await addTo(file, 'b@gmx.net')
     assert.equal(status, 2)
     assert.match(stderr, /correct this first; nothing was written/)
     assert.equal(await readFile(file, 'utf8'), broken)

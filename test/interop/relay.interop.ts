@@ -5,7 +5,7 @@ import { ImapFlow } from 'imapflow'
 import type { Event } from '../../shared/contract/event.ts'
 import { CliFolder, type CliProcess, jsonLines, startCli } from '../support/cli.ts'
 import { available, startDovecot } from '../support/dovecot.ts'
-import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
+import { type FaultProxy, faultsOf, startFaultProxy } from '../support/fault-proxy.ts'
 import { LocalWorld } from '../support/local-world.ts'
 import type { MailServer } from '../support/mail-server.ts'
 import { RelayOn } from '../support/relay-on.ts'
@@ -187,16 +187,7 @@ else
       const relay = new RelayOn(world, { port: proxy.port })
       closing.push(() => relay.close())
       await relay.until(() => relay.announced === 1)
-      const faults: readonly (() => void)[] = [
-        () => proxy.freeze(),
-        () => proxy.drop(),
-        () => proxy.halfClose(),
-        () => proxy.delay(100),
-        () => {
-          proxy.refuse(true)
-          proxy.drop()
-        },
-      ]
+      const faults = faultsOf(proxy)
 
       for (let number = 1; number <= 20; number++) {
         // A drain that is frozen waits for a minute, and there is nothing to learn from that.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { RELAY } from '../../shared/limits.ts'
 import { FastClock } from '../support/fast-clock.ts'
-import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
+import { type FaultProxy, faultsOf, startFaultProxy } from '../support/fault-proxy.ts'
 import { type IdleServer, startIdleServer } from '../support/idle-server.ts'
 import { watched } from '../support/relay-world.ts'
 import { HASTY, SocketRelay, type SocketRelayOptions } from '../support/socket-relay.ts'
@@ -38,16 +38,7 @@ describe('a relay on a bad network', () => {
     relay.apply([watched()])
     await server.whenIdling(1)
     await relay.until(() => relay.requests.length > 0)
-    const faults: readonly (() => void)[] = [
-      () => proxy.freeze(),
-      () => proxy.drop(),
-      () => proxy.halfClose(),
-      () => proxy.delay(100),
-      () => {
-        proxy.refuse(true)
-        proxy.drop()
-      },
-    ]
+    const faults = faultsOf(proxy)
 
     for (let number = 0; number < 20; number++) {
       const before = relay.requests.length

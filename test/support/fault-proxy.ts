@@ -24,6 +24,20 @@ export interface FaultProxy {
   close(): Promise<void>
 }
 
+/** One of each, in turn; whoever causes one ends delay and refusal again. */
+export function faultsOf(proxy: FaultProxy): readonly (() => void)[] {
+  return [
+    () => proxy.freeze(),
+    () => proxy.drop(),
+    () => proxy.halfClose(),
+    () => proxy.delay(100),
+    () => {
+      proxy.refuse(true)
+      proxy.drop()
+    },
+  ]
+}
+
 export async function startFaultProxy(target: { readonly port: number }): Promise<FaultProxy> {
   const pairs = new Set<Pair>()
   let delayMs = 0
