@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { PROVIDER_IDS } from '../shared/contract/providers.ts'
 import { ConfigurationError, IngestError } from '../shared/errors.ts'
@@ -39,6 +39,10 @@ export async function main(
     await program(command, init, terminal).parseAsync(withLocalFolder(arguments_), { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof IngestError) {
+      terminal.stderr.write(`mailsluice: ${describe('', error)}\n`)
+      return 1
+    }
     if (!(error instanceof ConfigurationError)) throw error
     terminal.stderr.write(`mailsluice: ${error.message}\n`)
     return 2
@@ -64,6 +68,12 @@ function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Comma
       '--local <dir>',
       `archive as files and queues on this machine, under a folder (${LOCAL_FOLDER}); without it the AWS SDK's own settings count`,
       folder,
+    )
+    .addOption(
+      new Option(
+        '--stack <name>',
+        'buckets of what was deployed to AWS under this name (aws.stack); default where archive.bucket is missing',
+      ).conflicts('local'),
     )
     .option('--debug', 'show the protocol conversations on stderr, credentials masked')
     .configureHelp({
@@ -113,7 +123,7 @@ function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Comma
     .command('check')
     .description('connect to each mailbox and to the archive and queues; change nothing')
     .argument('[mailboxes...]', MAILBOXES)
-    .addHelpText('after', examples('check', 'check invoices --local --debug'))
+    .addHelpText('after', examples('check', 'check invoices --local --debug', 'check --stack mailsluice'))
     .action(command((run, _, ids) => checkCommand(run, ids)))
   root
     .command('drain')
@@ -199,7 +209,7 @@ function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Comma
   root
     .command('apply')
     .description('store the configuration where the Lambdas read it')
-    .addHelpText('after', examples('apply', 'apply --config production.yaml'))
+    .addHelpText('after', examples('apply', 'apply --config production.yaml --stack mailsluice'))
     .action(command((run) => applyCommand(run)))
   return root
 }
@@ -213,7 +223,7 @@ async function runOnce(
   terminal: Terminal,
   work: (run: Run) => Promise<void>,
 ): Promise<number> {
-  const run = new Run(options, terminal)
+  const run = await Run.open(options, terminal)
   const stop = (): void => {
     run.output.note('mailsluice: ending in good order; press Ctrl-C again to end at once.')
     run.stop()
@@ -223,10 +233,6 @@ async function runOnce(
   try {
     await work(run)
     return run.output.exitStatus
-  } catch (error) {
-    if (!(error instanceof IngestError)) throw error
-    terminal.stderr.write(`mailsluice: ${describe('', error)}\n`)
-    return 1
   } finally {
     for (const signal of SIGNALS) process.off(signal, stop)
     await run.close()

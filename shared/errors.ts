@@ -79,6 +79,11 @@ const MEANING = {
     scope: 'session',
     remedy: 'Nothing was acknowledged; drain again when the archive answers.',
   },
+  STACK_UNREADABLE: {
+    scope: 'session',
+    remedy:
+      'Check AWS_REGION and the credentials (cloudformation:DescribeStacks), or name archive.bucket and state.bucket.',
+  },
   QUEUE_UNAVAILABLE: {
     scope: 'session',
     remedy: 'What was not announced is pending in the ledger and announced by the next drain.',

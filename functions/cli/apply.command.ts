@@ -9,7 +9,7 @@ export async function applyCommand(run: Run): Promise<void> {
   const { output, settings, stores, options } = run
   if (!stores.state)
     throw new ConfigurationError(options.config, [
-      'state.bucket: missing; expected the bucket that the Lambdas read',
+      'state.bucket: missing; expected the bucket that the Lambdas read, or run with --stack NAME',
     ])
   const { config, authorities } = settings
   const content = Buffer.from(encodeApplied({ v: 1, config, authorities }))

@@ -1,9 +1,11 @@
 import type { ArchiveFacts } from '../../shared/archive/archive.ts'
 import { type MailboxConfig, portOf, settingsWithoutEffect } from '../../shared/contract/config.ts'
 import { IngestError } from '../../shared/errors.ts'
+import { type AppliedFacts, compareApplied } from '../../shared/operations/applied.ts'
 import { type CheckedMailbox, checkArchive, checkMailbox, checkQueue } from '../../shared/operations/check.ts'
 import { expiryText } from '../../shared/operations/expiry.ts'
 import { readSuspension, type Suspension } from '../../shared/suspension.ts'
+import type { Buckets } from './buckets.ts'
 import { countOf, countText } from './output.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
@@ -14,6 +16,8 @@ type SuspensionFacts = Pick<Suspension, 'code' | 'since' | 'attempts' | 'nextTry
 export async function checkCommand(run: Run, ids: readonly string[]): Promise<void> {
   const { output, settings, stores } = run
   const mailboxes = chosenMailboxes(settings.config, ids)
+
+  if (run.buckets?.stack !== undefined) await checkDeployment(run, run.buckets)
 
   const archive = await checkArchive(stores.archive)
   if (archive.facts) {
@@ -60,6 +64,38 @@ export async function checkCommand(run: Run, ids: readonly string[]): Promise<vo
     if (suspension) output.note(`mailsluice: ${mailbox.id}: ${suspensionText(suspension)}`)
     if (error) output.problem(`${mailbox.id} (${mailbox.host}:${portOf(mailbox)})`, error)
   }
+}
+
+/** What the functions read: a mailbox that is written here and not applied is visited by nobody. */
+async function checkDeployment(
+  { output, settings: { config, authorities }, stores }: Run,
+  { stack, archive, state }: Buckets,
+): Promise<void> {
+  const kind = 'deployment'
+  try {
+    const applied = stores.state && (await compareApplied({ v: 1, config, authorities }, stores.state))
+    output.result(
+      { kind, ok: true, stack, archive, state, applied: applied ?? null },
+      () => `deployment ${stack}: archive ${archive}, state ${state}, ${appliedText(applied)}`,
+    )
+    if (!applied?.same)
+      output.note(`mailsluice: ${stack}: what is written here is not what runs; run mailsluice apply`)
+  } catch (error) {
+    if (!(error instanceof IngestError)) throw error
+    output.result({ kind, ok: false, stack, archive, state, ...errorFields(error) }, () => '')
+    output.problem(`deployment ${stack}`, error)
+  }
+}
+
+function appliedText(applied: AppliedFacts | undefined): string {
+  if (!applied) return 'nothing is applied'
+  if (applied.same) return 'applied'
+  const { unknown, additional } = applied
+  return [
+    'another configuration is applied',
+    ...(unknown.length > 0 ? [`without ${unknown.join(', ')}`] : []),
+    ...(additional.length > 0 ? [`with ${additional.join(', ')}`] : []),
+  ].join(', ')
 }
 
 /** What the relay, probes and drains know of log-ins that failed; `check` asks the server all the same, and changes nothing of it. */

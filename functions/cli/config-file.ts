@@ -27,7 +27,7 @@ export function readConfigFile(path: string): ConfigFile {
 }
 
 const HEAD = `# Mailsluice: which mailboxes are drained, and where their messages go. docs/configuration.md has every setting.
-# Without --local, archive.bucket has to be named here.
+# Without --local, archive.bucket has to be named here, or the deployment with --stack.
 `
 
 /** The text with one more mailbox; comments and everything else in it stay. */

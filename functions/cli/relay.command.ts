@@ -201,7 +201,7 @@ function readAgain(
 ): { settings: Settings; mailboxes: readonly MailboxConfig[] } | undefined {
   const { options, output } = run
   try {
-    const settings = readSettings(options.config, { local: options.local !== undefined })
+    const settings = readSettings(options.config)
     const there = ids.filter((id) => settings.config.mailboxes.some((mailbox) => mailbox.id === id))
     const mailboxes = ids.length > 0 && there.length === 0 ? [] : chosenMailboxes(settings.config, there)
     output.note(`mailsluice: ${options.config} was changed and is in force: ${mailboxes.length} mailboxes`)

@@ -5,6 +5,7 @@ import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import type { MailboxToCheck } from '../../shared/operations/check.ts'
 import { mailboxOpener, openAwsStores, type Stores } from '../compose.ts'
 import { openLocalStores } from '../local-stores.ts'
+import { type Buckets, findBuckets } from './buckets.ts'
 import { Output, printable, type Terminal } from './output.ts'
 import { readSettings, type Settings } from './settings.ts'
 
@@ -14,6 +15,8 @@ export interface CommonOptions {
   readonly json?: boolean
   /** Folder of the archive and queues on this machine. */
   readonly local?: string
+  /** Name of what was deployed, whose stacks tell the buckets. */
+  readonly stack?: string
   readonly debug?: boolean
 }
 
@@ -22,17 +25,34 @@ export class Run {
   readonly settings: Settings
   readonly output: Output
   readonly options: CommonOptions
+  /** Undefined with --local. */
+  readonly buckets: Buckets | undefined
   readonly #terminal: Terminal
   readonly #ended: AbortController = new AbortController()
   #stores: Stores | undefined
   /** One for all mailboxes: what they share is asked for once. */
   #credentials: Credentials | undefined
 
-  constructor(options: CommonOptions, terminal: Terminal) {
+  private constructor(
+    options: CommonOptions,
+    terminal: Terminal,
+    settings: Settings,
+    buckets: Buckets | undefined,
+  ) {
     this.options = options
     this.#terminal = terminal
     this.output = new Output(terminal, options.json ?? false)
-    this.settings = readSettings(options.config, { local: options.local !== undefined })
+    this.settings = settings
+    this.buckets = buckets
+  }
+
+  /** Rejects with a ConfigurationError, and with STACK_UNREADABLE where a stack is to tell the buckets. */
+  static async open(options: CommonOptions, terminal: Terminal): Promise<Run> {
+    const { config: file, local, stack } = options
+    const settings = readSettings(file)
+    const buckets =
+      local === undefined ? await findBuckets(file, settings.config, stack, terminal.environment) : undefined
+    return new Run(options, terminal, settings, buckets)
   }
 
   /** Opened on first use. */
@@ -83,12 +103,10 @@ export class Run {
 
   #openStores(): Stores {
     const { config } = this.settings
-    const { local } = this.options
-    if (local !== undefined) return openLocalStores(config, local)
-    // readSettings insists on a bucket without --local.
-    const bucket = config.archive.bucket as string
+    const { buckets } = this
+    if (!buckets) return openLocalStores(config, this.options.local as string)
     return openAwsStores(
-      { bucket, stateBucket: config.state?.bucket, queues: config.queues },
+      { bucket: buckets.archive, stateBucket: buckets.state, queues: config.queues },
       this.#terminal.environment,
     )
   }

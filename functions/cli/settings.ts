@@ -12,11 +12,8 @@ export interface Settings {
   readonly authorities: Readonly<Record<string, string>>
 }
 
-/**
- * Reads and validates the configuration, and the certificates that it names. Throws a ConfigurationError with every mistake at once.
- * `local`: buckets are not needed.
- */
-export function readSettings(file: string, { local }: { readonly local: boolean }): Settings {
+/** Reads and validates the configuration, and the certificates that it names. Throws a ConfigurationError with every mistake at once. */
+export function readSettings(file: string): Settings {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -27,8 +24,6 @@ export function readSettings(file: string, { local }: { readonly local: boolean 
   if (!config) throw new ConfigurationError(file, problems)
   const folder = dirname(resolve(file))
   const more: string[] = []
-  if (!local && config.archive.bucket === undefined)
-    more.push('archive.bucket: missing; expected the name of the archive bucket, or run with --local')
   const authorities = readAuthorities(config, folder, more)
   if (more.length > 0) throw new ConfigurationError(file, more)
   return { config, folder, authorities }
