@@ -27,6 +27,7 @@ import { Room } from './drain/room.ts'
 import { type Outcome, SegmentWriter } from './drain/segment-writer.ts'
 import { rulesDigest, select } from './drain/selection.ts'
 import { IngestError } from './errors.ts'
+import { SECRET_REFUSED } from './failed-log-ins.ts'
 import { searchDigest } from './ledger/fold.ts'
 import { dayOf, idList } from './ledger/id-days.ts'
 import { type Ledger, openLedger, type SeenFolders } from './ledger/ledger.ts'
@@ -51,6 +52,7 @@ import { DEFAULT_QUEUE } from './routing.ts'
 //              acknowledge what is recorded: intent (a segment), then the server, then the receipt
 //   sign out   POP3 applies deletions now; receipts; snapshot
 //
+// A session that ends with its access token is followed by another one, which begins with the first folder again.
 // Whatever dies in between leaves the ledger as it was after the last segment, and the next drain goes on from there.
 
 /** Codes of a session's end that one message can cause: a server that crashes over it, or a literal that never comes. */
@@ -91,6 +93,8 @@ class Drain {
   readonly #recognised = new Map<string, Set<ServerId>>()
   #session: MailboxSession | undefined
   #listed = 0
+  /** In this session. */
+  #arrived = 0
   #octets = 0
   #remaining = 0
   #stopped: Stop | undefined
@@ -142,10 +146,9 @@ class Drain {
     const context = this.#openContext(ledger)
     await this.#expected(async () => {
       if (!this.#options.dryRun) await this.#announcePending(writer, context)
-      const session = await opening
-      this.#session = session
-      writer.servedBy(this.#ledgerServer(session))
-      await this.#drainFolders({ session, writer, context })
+      let session = await opening
+      while (!(await this.#drainSession({ session, writer, context })))
+        session = await this.#ports.openMailbox()
     })
     // After a failure too: what is archived and announced by now need not be announced again.
     await this.#expected(() => writer.flush())
@@ -153,6 +156,28 @@ class Drain {
     await ledger.saveSnapshot({ ...ledger.seen, ...this.#seen }).catch((error: unknown) => {
       this.#warn('the snapshot was not saved, so the next drain reads more of the ledger', error)
     })
+  }
+
+  /** False when the session ran out before its end: what it brought is recorded, and another one goes on from there. */
+  async #drainSession(work: Work): Promise<boolean> {
+    const { session, writer } = work
+    this.#session = session
+    this.#arrived = 0
+    writer.servedBy(this.#ledgerServer(session))
+    try {
+      await this.#drainFolders(work)
+      return true
+    } catch (error) {
+      // A dry run records nothing, and would begin anew for ever.
+      if (this.#options.dryRun || this.#error || !this.#ranOut(error)) throw error
+      await writer.flush()
+      this.#recognised.clear()
+      this.#listed = 0
+      this.#remaining = 0
+      return false
+    } finally {
+      session.abort()
+    }
   }
 
   async #drainFolders(work: Work): Promise<void> {
@@ -195,6 +220,7 @@ class Drain {
     let done = 0
     const arrived = (): void => {
       done++
+      this.#arrived++
       this.#remaining--
       this.#progress('fetching', folder, done, total)
     }
@@ -382,6 +408,15 @@ class Drain {
     else if (deadline.remainingMs() <= DRAIN.closingMs) this.#stopped = 'deadline'
     else if (this.#budgetSpent(writer)) this.#stopped = 'daily-budget'
     return this.#stopped === undefined
+  }
+
+  /**
+   * Whether the session ended because what it was entered with has run out, or was taken back: nothing is wrong with the mailbox then. One that
+   * brought nothing is not followed by another: a server that takes every log-in and refuses all that follows has refused the log-in.
+   */
+  #ranOut(error: unknown): boolean {
+    if (this.#arrived === 0 || !(error instanceof IngestError)) return false
+    return error.code === 'SESSION_EXPIRED' || SECRET_REFUSED.has(error.code)
   }
 
   #budgetSpent(writer: SegmentWriter): boolean {

@@ -28,6 +28,10 @@ const MEANING = {
     remedy: 'Check host and port, DNS, and that the network lets the connection through.',
   },
   CONNECTION_LOST: { scope: 'session', remedy: 'Nothing was lost; drain again.' },
+  SESSION_EXPIRED: {
+    scope: 'session',
+    remedy: 'The server ended the session with the access token: nothing was lost, drain again.',
+  },
   TIMED_OUT: {
     scope: 'session',
     remedy: 'Nothing was lost; drain again. If it repeats, the server or the network is slow.',

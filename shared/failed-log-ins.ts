@@ -11,6 +11,13 @@ export interface FailedLogIn {
 
 const { firstPauseMs, administratorPauseMs, restrictedPauseMs } = SUSPENSION
 
+/** With these a server says that it does not take the secret, and not that it does not want the user or has no time. */
+export const SECRET_REFUSED: ReadonlySet<ErrorCode> = new Set([
+  'AUTHENTICATION_FAILED',
+  'CREDENTIAL_EXPIRED',
+  'ACCESS_TOKEN_REJECTED',
+])
+
 /** Others wait like a wrong password. */
 export const FAILED_LOG_INS = {
   AUTHENTICATION_FAILED: { firstPauseMs, alarm: 'the server does not accept user and password' },

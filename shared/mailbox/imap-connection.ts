@@ -7,6 +7,7 @@ import { LOOPBACK, printable } from './connection-errors.ts'
 import { toIngestError } from './imap-errors.ts'
 import { imapLogger } from './imap-transcript.ts'
 import type { MailboxAccess, ServerFacts } from './mailbox.ts'
+import { sessionCode } from './session-end.ts'
 
 /** The bounds of limits.ts; an argument, so that a test need not wait a minute. */
 export type ImapLimits = { readonly [Name in keyof typeof IMAP]: number }
@@ -100,6 +101,13 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
     failure ??= error
   })
 
+  function translated(error: unknown, doing: string, refused: ErrorCode): unknown {
+    const known = toIngestError(error, `${where}: ${doing}`, refused)
+    if (!signedIn || !(known instanceof IngestError)) return known
+    const code = sessionCode(known.code, access.accessTokenEndsAt)
+    return code === known.code ? known : new IngestError(code, known.message, { cause: known.cause })
+  }
+
   async function run<T>(
     doing: string,
     work: () => Promise<T>,
@@ -113,7 +121,7 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
       return await within(timeoutMs, `${where}: ${doing}`, work())
     } catch (error) {
       if (error instanceof IngestError && error.code === 'TIMED_OUT') fail(error)
-      throw toIngestError(failure ?? error, `${where}: ${doing}`, refused)
+      throw translated(failure ?? error, doing, refused)
     }
   }
 
@@ -156,7 +164,7 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
       if (!error && client.usable)
         return new IngestError(refused, `${where}: ${doing}: it could not be sent as it stands`)
       const lost = Object.assign(new Error('Connection not available'), { code: 'NoConnection' })
-      return toIngestError(error ?? lost, `${where}: ${doing}`, refused)
+      return translated(error ?? lost, doing, refused)
     },
     selected: () => client.mailbox || undefined,
     supports: (capability) => client.capabilities.has(capability) || (rev2 && IN_REV2.has(capability)),

@@ -5,6 +5,7 @@ import type { POP3 } from '../limits.ts'
 import { connectionErrorCode, LOOPBACK, printable } from './connection-errors.ts'
 import type { MailboxAccess } from './mailbox.ts'
 import { END_OF_BODY, Pop3Wire, parseStatus, type Status } from './pop3-wire.ts'
+import { sessionCode } from './session-end.ts'
 
 /** The bounds of limits.ts; an argument, so that a test need not wait a minute. */
 export type Pop3Limits = { readonly [Name in keyof typeof POP3]: number }
@@ -17,6 +18,8 @@ export type Pop3Limits = { readonly [Name in keyof typeof POP3]: number }
 export class Pop3Connection {
   /** `pop.example.com (invoices@example.com)`: begins every message. */
   readonly where: string
+  /** Of the access token, once signed in with it. */
+  tokenEndsAt: Date | undefined
   readonly #limits: Pop3Limits
   readonly #transcript: ((line: string) => void) | undefined
   #socket: Socket
@@ -152,7 +155,7 @@ export class Pop3Connection {
   }
 
   error(code: ConstructorParameters<typeof IngestError>[0], what: string, cause?: unknown): IngestError {
-    return new IngestError(code, `${this.where}: ${what}`, { cause })
+    return new IngestError(sessionCode(code, this.tokenEndsAt), `${this.where}: ${what}`, { cause })
   }
 
   /** Drops the connection. Never throws. */

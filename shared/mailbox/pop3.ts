@@ -40,6 +40,7 @@ export function pop3Opener(limits: Pop3Limits): OpenMailbox {
     const connection = await Pop3Connection.open(access, limits)
     try {
       const capabilities = await signIn(connection, access, secret)
+      connection.tokenEndsAt = access.accessTokenEndsAt
       return new Pop3Session(connection, access, capabilities, limits)
     } catch (error) {
       connection.destroy()

@@ -11,6 +11,8 @@ export interface Pop3ServerOptions {
   readonly messages?: readonly MaildropMessage[]
   readonly user?: string
   readonly password?: string
+  /** Which access tokens XOAUTH2 takes. @default none */
+  readonly takesToken?: (accessToken: string) => boolean
   /** Key and certificate; with them `implicit` TLS or STLS is offered. */
   readonly tls?: { readonly keyPem: string; readonly certPem: string; readonly mode: 'implicit' | 'stls' }
   /** CAPA. @default everything that this server can; empty: CAPA is refused */
@@ -151,6 +153,11 @@ export async function startPop3Server(options: Pop3ServerOptions = {}): Promise<
       return signedIn ? '+OK signed in\r\n' : '-ERR [AUTH] wrong user or password\r\n'
     }
     const authenticate = (response: string): string => {
+      const bearer = /auth=Bearer ([^\x01]*)/.exec(Buffer.from(response, 'base64').toString('utf8'))
+      if (bearer) {
+        signedIn = options.takesToken?.(bearer[1] ?? '') === true
+        return signedIn ? '+OK signed in\r\n' : '-ERR [AUTH] token refused\r\n'
+      }
       const [, name = '', secret = ''] = Buffer.from(response, 'base64').toString('utf8').split('\0')
       return signIn(name, secret)
     }

@@ -33,6 +33,9 @@ Written by \`npx node test/support/write-providers.ts\` from \`shared/contract/p
 
 \`expires\` is optional. Where it is known (a certificate says it by itself) \`mailsluice check\` tells 30, 7 and 1 day ahead.
 
+An access token is kept until five minutes before it expires. Where a server ends a session when its token does (Gmail, Exchange Online), the
+drain signs in with another one and goes on; so it does when a token is taken back in the middle of a session.
+
 A refresh token that the provider replaces is written back before the access token that came with it is used:
 
 | Store | How it is replaced only if nobody else has done so |
