@@ -51,7 +51,7 @@ export class FolderWatcher implements WatchListener {
       try {
         if ((await this.#session(session)) === 'gone') return
         // A token that ends as soon as it was given is no reason to hurry.
-        if (livedMs() < this.#mailbox.limits.settledMs) await this.#pause(livedMs())
+        if (livedMs() < this.#mailbox.limits.sessionLeastLeftMs) await this.#pause(livedMs())
       } catch (error) {
         if (!(error instanceof IngestError)) throw error
         await this.#pause(livedMs(), error)
@@ -104,14 +104,14 @@ export class FolderWatcher implements WatchListener {
   }
 
   async #session(session: { startedMs: number; entered: boolean }): Promise<End> {
-    const { ports, limits, config } = this.#mailbox
+    const { ports, config } = this.#mailbox
     const { clock } = ports
-    const folders = await this.#mailbox.logIn(async () => {
-      this.#watch = await ports.openWatch(config, this)
-      return this.#watch.folders()
-    })
-    const watch = this.#watch
     try {
+      const folders = await this.#mailbox.logIn(async () => {
+        this.#watch = await ports.openWatch(config, this)
+        return this.#watch.folders()
+      })
+      const watch = this.#watch
       if (!watch || !folders || this.#stopping) return 'stopped'
       session.startedMs = clock.nowMs()
       session.entered = true
@@ -119,19 +119,25 @@ export class FolderWatcher implements WatchListener {
       if (!this.#mailbox.assign(this, folders)) return 'gone'
       await this.#look(watch, 'gap')
       this.#mailbox.connected(this, watch.canIdle)
-      const { sessionMs = Infinity } = watch
-      // Earlier by up to a tenth: sessions that began together must not all end together.
-      const lifeMs = sessionMs * limits.sessionPart * (1 - ports.random() / 10)
-      return await this.#watchOver(watch, session.startedMs + lifeMs)
+      return await this.#watchOver(watch, session.startedMs + this.#lifeMs(watch))
     } finally {
-      const lost = this.#lost
-      this.#lost = undefined
       this.provenMs = undefined
       this.idling = false
-      if (lost) watch?.abort()
-      else await watch?.close()
+      if (this.#lost) this.#watch?.abort()
+      else await this.#watch?.close()
       this.#watch = undefined
+      // What this session was lost by is nothing to the next one, nor to the pause before it.
+      this.#lost = undefined
     }
+  }
+
+  /** Until the session is left. By chance: sessions that began together must not all end together. */
+  #lifeMs({ sessionMs = Infinity }: Watch): number {
+    const { ports, limits } = this.#mailbox
+    const { sessionLeastLeftMs, sessionMostLeftMs } = limits
+    const leftMs = sessionLeastLeftMs + ports.random() * (sessionMostLeftMs - sessionLeastLeftMs)
+    // Half of a token that does not last longer: it is not given again then, either.
+    return Math.max(sessionMs / 2, sessionMs - leftMs)
   }
 
   async #watchOver(watch: Watch, endMs: number): Promise<End> {

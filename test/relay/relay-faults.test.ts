@@ -89,9 +89,14 @@ describe('a relay on a bad network', () => {
     }
     const logInsMs: number[] = []
     let seen = 0
-    for (const dropAfter of ['LOGIN', 'SELECT'] as const) {
-      server.misbehave = { dropAfter }
-      relay.apply([watched({ id: dropAfter.toLowerCase() })])
+    for (const misbehaviour of [
+      { dropAfter: 'LOGIN' },
+      { dropAfter: 'SELECT' },
+      { dropOn: 'LIST "" "*"' },
+      { refuseList: true },
+    ] as const) {
+      server.misbehave = misbehaviour
+      relay.apply([watched({ id: `mailbox-${logInsMs.length}` })])
 
       await clock.pass(20 * MINUTE, async () => {
         await answered()
@@ -104,7 +109,9 @@ describe('a relay on a bad network', () => {
       const within = logInsMs.filter((at) => at >= from && at < from + MINUTE).length
       assert.ok(within <= 5, `${within} in the minute from ${from}`)
     }
-    assert.ok(logInsMs.length > 10 && logInsMs.length < 30, `${logInsMs.length}`)
+    assert.ok(logInsMs.length > 20 && logInsMs.length < 60, `${logInsMs.length}`)
+    await server.whenIdling(0)
+    assert.ok(server.connections() <= 1, `${server.connections()} connections`)
   })
 
   test('signs out of every folder when it is closed, though one of two servers is frozen', async () => {

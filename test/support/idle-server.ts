@@ -19,10 +19,11 @@ export interface Misbehaviour {
   /** Hangs up after the answer to: the log-in, SELECT. */
   dropAfter?: 'LOGIN' | 'SELECT' | undefined
   /** Hangs up instead of an answer to it. */
-  dropOn?: 'NOOP' | undefined
+  dropOn?: 'LIST "" "*"' | 'NOOP' | undefined
   /** Answers nothing any more, on connections old and new. */
   frozen?: boolean | undefined
   refuseLogin?: 'AUTHENTICATIONFAILED' | 'UNAVAILABLE' | undefined
+  refuseList?: boolean | undefined
   refuseIdle?: boolean | undefined
   /** Says nothing of what arrives, and only SELECT and STATUS show it. */
   mute?: boolean | undefined
@@ -99,7 +100,7 @@ export async function startIdleServer(options: IdleServerOptions = {}): Promise<
 
   /** What is said to a command, and whether the connection ends with it. */
   function answer(client: Connection, tag: string, line: string): { text: string; last?: boolean } {
-    const { dropAfter, refuseLogin, refuseIdle } = server.misbehave
+    const { dropAfter, refuseLogin, refuseList, refuseIdle } = server.misbehave
     const [, command = '', rest = ''] = /^(UID \S+|\S+) ?(.*)$/.exec(line) ?? []
     const ok = (untagged = '', text = 'done'): string => `${untagged}${tag} OK ${text}\r\n`
     switch (command.toUpperCase()) {
@@ -115,6 +116,7 @@ export async function startIdleServer(options: IdleServerOptions = {}): Promise<
       case 'NAMESPACE':
         return { text: ok('* NAMESPACE (("" "/")) NIL NIL\r\n') }
       case 'LIST':
+        if (refuseList) return { text: `${tag} NO [UNAVAILABLE] not now\r\n` }
         return { text: ok(names.map((name) => `* LIST () "/" "${name}"\r\n`).join('')) }
       case 'STATUS': {
         const name = /^"?([^"(]+?)"? \(/.exec(rest)?.[1] ?? ''
