@@ -278,8 +278,12 @@ export const RELAY = {
   logInGapMs: 200,
   /** Connections of one mailbox, unless its provider says less: Dovecot allows ten per user and address, and drains need some. */
   connections: 6,
-  /** An OAuth session is left when this part of its life is over, with a new token, before the server ends it. */
-  sessionPart: 0.9,
+  /**
+   * An OAuth session is left by chance between these before its token ends: before the server hangs up, and late enough for the next
+   * log-in to get a new token, for one with more than CREDENTIALS.tokenMarginMs left is used again.
+   */
+  sessionLeastLeftMs: 1 * MINUTE,
+  sessionMostLeftMs: 4 * MINUTE,
   /** How often a suspended mailbox is looked at for a changed credential. */
   credentialCheckMs: 1 * MINUTE,
 
