@@ -11,6 +11,7 @@ import { initCommand } from './cli/init.command.ts'
 import { showCommand, verifyCommand } from './cli/ledger.command.ts'
 import { describe, type Terminal } from './cli/output.ts'
 import { type RelayCommandOptions, relayCommand } from './cli/relay.command.ts'
+import { testRoutesCommand } from './cli/routes.command.ts'
 import { type CommonOptions, Run } from './cli/run.ts'
 
 // The command line. Exit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.
@@ -205,6 +206,22 @@ function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Comma
     .argument('[mailboxes...]', MAILBOXES)
     .addHelpText('after', examples('ledger verify', 'ledger verify invoices --local'))
     .action(command((run, _, ids) => verifyCommand(run, ids)))
+
+  const routes = root.command('routes').description('the rules that send messages to queues')
+  routes
+    .command('test')
+    .description('show which routes the message in a file would take, and why')
+    .argument('<file>', 'a message (.eml)')
+    .option('--mailbox <id>', 'as if it came from this mailbox (default: the first)')
+    .addHelpText(
+      'after',
+      examples('routes test invoice.eml', 'routes test invoice.eml --mailbox orders --json'),
+    )
+    .action(
+      command<{ mailbox?: string }>((run, options, [file]) =>
+        testRoutesCommand(run, file as string, options),
+      ),
+    )
 
   root
     .command('apply')

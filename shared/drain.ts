@@ -356,8 +356,7 @@ class Drain {
     const lane = async (): Promise<void> => {
       for (const event of pending) {
         if (this.#error) return
-        const entry = await announceAgain(event, context, this.#ports.spool)
-        if (entry) writer.add(entry)
+        for (const entry of await announceAgain(event, context, this.#ports.spool)) writer.add(entry)
       }
     }
     await Promise.all(Array.from({ length: QUEUE.batchMessages }, lane))

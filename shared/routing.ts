@@ -1,43 +1,46 @@
-import type { RouteConfig } from './contract/config.ts'
-import type { Address } from './contract/event.ts'
-import { matchesAnyGlob } from './contract/glob.ts'
-import type { MailboxId } from './contract/ids.ts'
-import type { ParsedMessage } from './mail/parsed-message.ts'
+import { queuesOf, type RouteConfig } from './contract/routes.ts'
+import { allHold, type Judgement, judge, type RoutedMessage } from './route-conditions.ts'
 
 /** The queue of messages that no route wants, and of events about a mailbox. */
 export const DEFAULT_QUEUE = 'default'
 
-/**
- * The queue that a message's event goes to: the first route of which every condition holds. Routes look at what the parser read, at most
- * `PARSER.addresses` recipients and `PARSER.attachments` attachments; what is cut later to bound the event's size does not change them.
- */
-export function routeOf(
-  config: { readonly routes: readonly RouteConfig[] },
-  message: { readonly mailbox: MailboxId; readonly parsed: ParsedMessage },
-): string {
-  return config.routes.find((route) => holds(route.when, message))?.queue ?? DEFAULT_QUEUE
+/** A route before a message: whether it is looked at, whether it is taken, and why. */
+export interface RouteJudgement {
+  readonly route: RouteConfig
+  /** False when a route before it took the message and does not continue. */
+  readonly reached: boolean
+  readonly taken: boolean
+  readonly conditions: readonly Judgement[]
 }
 
-function holds(
-  when: RouteConfig['when'],
-  { mailbox, parsed }: { readonly mailbox: MailboxId; readonly parsed: ParsedMessage },
-): boolean {
-  const { from, sender, to, cc, bcc, deliveredTo, subject } = parsed.message
-  const conditions: readonly (readonly [string | string[] | undefined, () => readonly string[]])[] = [
-    [when.mailbox, () => [mailbox]],
-    [when.from, () => addresses([...from, ...sender])],
-    [when.to, () => [...addresses([...to, ...cc, ...bcc]), ...deliveredTo.map(withoutBrackets)]],
-    [when.subject, () => [subject ?? '']],
-    [when.attachment, () => parsed.attachments.map(({ contentType }) => contentType)],
-  ]
-  return conditions.every(([globs, values]) => globs === undefined || matchesAnyGlob(globs, values()))
+/** The routes that a message takes: the first of which every condition holds, and the next ones while those taken continue. */
+export function routesTaken(routes: readonly RouteConfig[], message: RoutedMessage): readonly RouteConfig[] {
+  const taken: RouteConfig[] = []
+  for (const route of routes) {
+    if (!allHold(judge(route.when, message))) continue
+    taken.push(route)
+    if (!route.continue) break
+  }
+  return taken
 }
 
-function addresses(list: readonly Address[]): string[] {
-  return list.flatMap(({ address }) => address ?? [])
+/** The queues that a message is announced on, each once, in the order of its routes; `default` when it takes none. */
+export function queuesTaken(taken: readonly RouteConfig[]): readonly string[] {
+  return taken.length === 0 ? [DEFAULT_QUEUE] : [...new Set(taken.flatMap(queuesOf))]
 }
 
-/** Delivered-To is written with and without them. */
-function withoutBrackets(address: string): string {
-  return address.trim().replace(/^<(.*)>$/, '$1')
+/** Every route before a message, also those that it does not come to. */
+export function explainRoutes(
+  routes: readonly RouteConfig[],
+  message: RoutedMessage,
+): readonly RouteJudgement[] {
+  const taken = routesTaken(routes, message)
+  const last = taken.at(-1)
+  const end = last && !last.continue ? routes.indexOf(last) : routes.length
+  return routes.map((route, index) => ({
+    route,
+    reached: index <= end,
+    taken: taken.includes(route),
+    conditions: judge(route.when, message),
+  }))
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { RouteConfig } from '../shared/contract/config.ts'
 import { mailboxId } from '../shared/contract/ids.ts'
+import { type Conditions, headerFieldsOf, type RouteConfig } from '../shared/contract/routes.ts'
 import { PARSER } from '../shared/limits.ts'
 import { parseMessage } from '../shared/mail/parse-message.ts'
-import { DEFAULT_QUEUE, routeOf } from '../shared/routing.ts'
+import type { Judgement } from '../shared/route-conditions.ts'
+import { DEFAULT_QUEUE, explainRoutes, queuesTaken, routesTaken } from '../shared/routing.ts'
 
 // Messages as they come, through the parser: what a route sees is what it read.
 
@@ -12,6 +13,8 @@ const ORDER = `From: "Berta Bote" <Berta@Supplier.Example>
 To: Invoices <invoices+2026@acme.example>, orders@acme.example
 Cc: Team: "An, Na" <anna@acme.example>, ben@acme.example;
 Subject: =?utf-8?q?Rechnung_=C3=9Cberweisung?=
+X-Ticket: 4711
+X-Ticket: =?utf-8?q?4712?=
 `
 
 const PDF = `MIME-Version: 1.0
@@ -29,9 +32,14 @@ Content-Disposition: attachment; filename=a.pdf
 --b--
 `
 
+async function routedMessage(header: string, routes: readonly RouteConfig[]) {
+  const octets = Buffer.from(`${header}\n`.replaceAll('\n', '\r\n'))
+  return { mailbox: mailboxId('invoices'), parsed: await parseMessage(octets, headerFieldsOf(routes)) }
+}
+
+/** The queues, joined by a space. */
 async function routed(header: string, ...routes: RouteConfig[]): Promise<string> {
-  const parsed = await parseMessage(Buffer.from(`${header}\n`.replaceAll('\n', '\r\n')))
-  return routeOf({ routes }, { mailbox: mailboxId('invoices'), parsed })
+  return queuesTaken(routesTaken(routes, await routedMessage(header, routes))).join(' ')
 }
 
 /** Whether a message meets one condition. */
@@ -49,7 +57,9 @@ describe('a condition', () => {
     [{ from: '*@supplier.example.evil' }, false],
     [{ from: 'Berta Bote' }, false],
     [{ to: 'invoices+2026@acme.example' }, true],
-    [{ to: 'invoices@acme.example' }, false],
+    [{ to: 'invoices@acme.example' }, true],
+    [{ to: 'invoices+2027@acme.example' }, false],
+    [{ to: 'nvoices@acme.example' }, false],
     [{ to: 'invoices*@acme.example' }, true],
     [{ to: 'orders@*' }, true],
     [{ to: 'anna@acme.example' }, true],
@@ -61,6 +71,23 @@ describe('a condition', () => {
     [{ subject: '*überweisung' }, true],
     [{ subject: 'rechnung' }, false],
     [{ attachment: '*' }, false],
+    [{ class: 'ordinary' }, true],
+    [{ class: ['bounce', 'auto-reply'] }, false],
+    [{ header: { 'X-Ticket': '*' } }, true],
+    [{ header: { 'x-ticket': ['4711', '4712'] } }, true],
+    [{ header: { 'x-ticket': '471' } }, false],
+    [{ header: { 'x-ticket': '4712', 'x-none': '*' } }, false],
+    [{ header: { constructor: '*' } }, false],
+    [{ not: { from: 'berta@*' } }, false],
+    [{ not: { from: 'anna@*' } }, true],
+    [{ not: { from: 'berta@*', subject: 'something else' } }, true],
+    [{ not: {} }, false],
+    [{ any: [{ from: 'anna@*' }, { to: 'orders@*' }] }, true],
+    [{ any: [{ from: 'anna@*' }, { to: 'nobody@*' }] }, false],
+    [{ all: [{ to: 'orders@*' }, { to: 'ben@*' }] }, true],
+    [{ all: [{ to: 'orders@*' }, { to: 'nobody@*' }] }, false],
+    [{ subject: 'rechnung*', any: [{ from: 'anna@*' }] }, false],
+    [{ any: [{ all: [{ not: { to: 'orders@*' } }] }, { not: { any: [{ to: 'nobody@*' }] } }] }, true],
     [{}, true],
   ]
   for (const [when, met] of table)
@@ -72,7 +99,8 @@ describe('a condition', () => {
     for (const address of ['Box+tag@acme.example', '<Box+tag@acme.example>', ' <Box+tag@acme.example> '])
       test(`on the recipient sees ${field}: ${address}`, async () => {
         assert.equal(await meets(`${field}: ${address}\n`, { to: 'box+*@acme.example' }), true)
-        assert.equal(await meets(`${field}: ${address}\n`, { to: 'box@acme.example' }), false)
+        assert.equal(await meets(`${field}: ${address}\n`, { to: 'box@acme.example' }), true)
+        assert.equal(await meets(`${field}: ${address}\n`, { to: 'ox@acme.example' }), false)
         assert.equal(await meets(`${field}: ${address}\n`, { from: '*' }), false)
       })
 
@@ -100,6 +128,25 @@ describe('a condition', () => {
     assert.equal(await meets(ORDER + PDF, { attachment: 'application/pdf' }), true)
     assert.equal(await meets(ORDER + PDF, { attachment: ['*/xml', 'APPLICATION/*'] }), true)
     assert.equal(await meets(ORDER + PDF, { attachment: 'text/plain' }), false)
+  })
+
+  test('on an attachment with several sides is met when one and the same has them all', async () => {
+    const met = (attachment: Conditions['attachment']) => meets(ORDER + PDF, { attachment })
+    assert.equal(await met({ type: 'application/*', name: '*.pdf', minOctets: 4, maxOctets: 4 }), true)
+    assert.equal(await met({ minOctets: 5 }), false)
+    assert.equal(await met({ maxOctets: 3 }), false)
+    assert.equal(await met({ type: 'application/pdf', name: '*.xml' }), false)
+    assert.equal(await met({}), true)
+    assert.equal(await meets(ORDER, { attachment: {} }), false)
+  })
+
+  test('on a recipient with a tag is met with and without it, and a plus elsewhere is none', async () => {
+    const met = (address: string, to: string) => meets(`To: ${address}\n`, { to })
+    assert.equal(await met('a+b+c@d.example', 'a@d.example'), true)
+    assert.equal(await met('a+b+c@d.example', 'a+b@d.example'), false)
+    assert.equal(await met('+tag@d.example', '@d.example'), false)
+    assert.equal(await met('a@d+e.example', 'a@d'), false)
+    assert.equal(await met('a@d+e.example', 'a@d+e.example'), true)
   })
 })
 
@@ -132,6 +179,45 @@ describe('a route', () => {
     assert.equal(await routed(ORDER, ...routes), 'first')
   })
 
+  test('that continues has the next ones looked at, and each adds its queues once', async () => {
+    const on = (queue: string | string[], when: RouteConfig['when']): RouteConfig => ({
+      queue,
+      when,
+      continue: true,
+    })
+    const routes = [
+      on(['audit', 'copies'], {}),
+      on('none', { to: 'nobody@*' }),
+      on('audit', { to: 'orders@*' }),
+      to('orders', { to: 'orders@*' }),
+      to('late', {}),
+    ]
+    assert.equal(await routed(ORDER, ...routes), 'audit copies orders')
+    assert.equal(await routed('To: x@y.example\n', ...routes), 'audit copies late')
+  })
+
+  test('is explained: reached or not, taken or not, with what each condition found', async () => {
+    const routes = [
+      to('none', { to: ['nobody@*', 'noone@*'] }),
+      to('taken', { any: [{ subject: '*x*' }, { header: { 'X-Ticket': '4712' } }] }),
+      to('late', {}),
+    ]
+    const [none, taken, late] = explainRoutes(routes, await routedMessage(ORDER, routes))
+
+    assert.deepEqual([none?.reached, none?.taken, taken?.reached, taken?.taken], [true, false, true, true])
+    assert.deepEqual([late?.reached, late?.taken], [false, false])
+    const [toNobody] = none?.conditions ?? []
+    assert.deepEqual(toNobody?.wanted, ['nobody@*', 'noone@*'])
+    assert.ok(toNobody?.found?.includes('orders@acme.example'))
+    const subject = { condition: 'subject', holds: false, wanted: ['*x*'], found: ['Rechnung Überweisung'] }
+    const ticket = { condition: 'header.x-ticket', holds: true, wanted: ['4712'], found: ['4712'] }
+    const groups: Judgement[] = [
+      { condition: 'any[0]', holds: false, parts: [subject] },
+      { condition: 'any[1]', holds: true, parts: [ticket] },
+    ]
+    assert.deepEqual(taken?.conditions, [{ condition: 'any', holds: true, parts: groups }])
+  })
+
   test('that nothing takes leaves the message to the default queue', async () => {
     assert.equal(await routed(ORDER, to('none', { to: 'nobody@*' })), 'default')
     assert.equal(await routed(ORDER), 'default')
@@ -148,6 +234,10 @@ describe('a route', () => {
 
     assert.equal(await routed(many + subject, to('met', { subject: `${'*a'.repeat(400)}*b` })), 'default')
     assert.equal(await routed(many, to('met', { to: `${'*a?'.repeat(100)}` })), 'default')
+    const header = `X-Long: ${'a'.repeat(100_000)}\n`
+    assert.equal(await routed(header, to('met', { header: { 'x-long': `${'a*'.repeat(400)}b` } })), 'default')
+    const named = PDF.replace('filename=a.pdf', `filename="${'a'.repeat(900)}"`)
+    assert.equal(await routed(named, to('met', { attachment: { name: `${'*a'.repeat(400)}*b` } })), 'default')
     // It looks at what the parser read.
     assert.equal(await routed(many, to('met', { to: `a${PARSER.addresses - 1}@b.example` })), 'met')
     assert.equal(await routed(many, to('met', { to: 'a19999@b.example' })), 'default')

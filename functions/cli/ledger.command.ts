@@ -1,6 +1,6 @@
 import { countIds } from '../../shared/ledger/id-days.ts'
 import { readSegments } from '../../shared/ledger/ledger.ts'
-import type { Entry, SegmentHeader } from '../../shared/ledger/segment.ts'
+import type { Entry, MessageEntry, SegmentHeader } from '../../shared/ledger/segment.ts'
 import { verifyLedger } from '../../shared/ledger/verify.ts'
 import { countOf, countText, octetsText, printable } from './output.ts'
 import type { Run } from './run.ts'
@@ -54,7 +54,7 @@ function headerText(
 function entryText(entry: Entry): string {
   switch (entry.type) {
     case 'message':
-      return `${entry.outcome} ${entry.folder} ${entry.id}: ${entry.sha256.slice(0, 12)} ${octetsText(entry.octets)}${entry.subject ? `, ${entry.subject}` : ''}${entry.refused ? ` (${entry.refused})` : ''}`
+      return `${entry.outcome} ${entry.folder} ${entry.id}: ${entry.sha256.slice(0, 12)} ${octetsText(entry.octets)}${entry.subject ? `, ${entry.subject}` : ''}${refusalText(entry)}`
     case 'failed':
     case 'quarantined':
       return `${entry.type} ${entry.folder} ${entry.id}: ${entry.code} after ${countOf(entry.attempts, 'attempt')}: ${entry.reason}`
@@ -65,6 +65,8 @@ function entryText(entry: Entry): string {
       return `${entry.type} ${entry.folder}: ${countOf(countIds(entry.ids), 'message')}`
     case 'reset':
       return `reset ${entry.folder}: UIDVALIDITY ${entry.from} became ${entry.to}`
+    case 'taken':
+      return `announced late ${entry.event} on ${entry.queue}, and not everywhere yet`
     case 'announced':
       return `announced late ${entry.event} on ${entry.queue}`
     case 'acknowledge':
@@ -74,4 +76,13 @@ function entryText(entry: Entry): string {
       return `${entry.type} ${entry.folder}: ${countOf(countIds(entry.ids), 'message')} ${what}`
     }
   }
+}
+
+/** Why a queue did not take the event: with its name when it is one of several. */
+function refusalText({ refused, queues = [] }: MessageEntry): string {
+  const several = queues.flatMap(({ queue, refused }) =>
+    refused === undefined ? [] : `${queue}: ${refused}`,
+  )
+  const reasons = refused === undefined ? several : [refused]
+  return reasons.length > 0 ? ` (${reasons.join('; ')})` : ''
 }

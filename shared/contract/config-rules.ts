@@ -38,20 +38,32 @@ function routeMistakes(routes: unknown, queues: unknown): Mistake[] {
   let always: number | undefined
   for (const [index, route] of routes.entries()) {
     if (!isGroup(route)) continue
-    const { queue, when } = route
-    if (typeof queue === 'string' && isGroup(queues) && !Object.hasOwn(queues, queue))
-      mistakes.push({
-        path: ['routes', index, 'queue'],
-        message: `${queue} is not under queues; expected ${Object.keys(queues).join(', ') || 'one that is'}`,
-      })
+    mistakes.push(...routeQueueMistakes(route.queue, queues, ['routes', index, 'queue']))
     if (always !== undefined)
       mistakes.push({
         path: ['routes', index],
         message: `no message comes here, for routes[${always}] takes all; expected before it`,
       })
-    else if (isGroup(when) && Object.keys(when).length === 0) always = index
+    else if (isGroup(route.when) && Object.keys(route.when).length === 0 && route.continue !== true)
+      always = index
   }
   return mistakes
+}
+
+function routeQueueMistakes(queue: unknown, queues: unknown, path: Mistake['path']): Mistake[] {
+  const names = Array.isArray(queue) ? queue : [queue]
+  return names.flatMap((name, index) => {
+    if (typeof name !== 'string') return []
+    const here = Array.isArray(queue) ? [...path, index] : path
+    if (names.indexOf(name) < index) return [{ path: here, message: `${name} is named twice; remove it` }]
+    if (!isGroup(queues) || Object.hasOwn(queues, name)) return []
+    return [
+      {
+        path: here,
+        message: `${name} is not under queues; expected ${Object.keys(queues).join(', ') || 'one that is'}`,
+      },
+    ]
+  })
 }
 
 function mailboxesMistakes(mailboxes: unknown): Mistake[] {

@@ -7,6 +7,7 @@ import { MAILBOX_ID_PATTERN, type MailboxId } from './ids.ts'
 import { oauth2Schema } from './oauth2.ts'
 import { withPreset } from './presets.ts'
 import { PROVIDER_IDS } from './providers.ts'
+import { routeSchema } from './routes.ts'
 import { isGroup } from './written.ts'
 
 // mailsluice.yaml, version 1: one schema for validation, types and the JSON Schema that editors use.
@@ -26,29 +27,6 @@ const retentionSchema = z.strictObject({
       'governance: a records officer may lift it. compliance: nobody can, not even the account owner.',
     ),
   days: z.int().min(1).max(36_500),
-})
-
-const globsSchema = z
-  .union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
-    error: 'expected a glob or a list of them',
-  })
-  .describe('A glob (`*` and `?`) or a list of them; any may match; case does not count.')
-
-const routeSchema = z.strictObject({
-  queue: z.string().min(1).describe('A name under `queues`.'),
-  when: z
-    .strictObject({
-      mailbox: globsSchema.optional(),
-      to: globsSchema.optional().describe('Any of To, Cc, Bcc, Delivered-To, X-Original-To, Envelope-To.'),
-      from: globsSchema.optional(),
-      subject: globsSchema.optional(),
-      attachment: globsSchema.optional().describe('Media type of an attachment.'),
-    })
-    .describe('All conditions named must hold.'),
-  extract: z
-    .array(z.string().min(1))
-    .optional()
-    .describe('Media types of attachments to store in the derived bucket.'),
 })
 
 /** `5m`, `1h`, `90s`, `1d`. */
@@ -175,12 +153,14 @@ const configSchema = z.strictObject({
   queues: z
     .record(formed(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens'), z.string())
     .describe('Name, URL or ARN of each queue.'),
-  routes: z.array(routeSchema).default([]).describe('First match wins; without a match: default.'),
+  routes: z
+    .array(routeSchema)
+    .default([])
+    .describe('The first that matches wins, unless it continues; without a match: default.'),
   mailboxes: z.array(mailboxConfigSchema).min(1),
   aws: deploymentSchema.optional().describe('For the stacks in infra/; everything has a default.'),
 })
 
-export type RouteConfig = z.infer<typeof routeSchema>
 export type RetentionConfig = z.infer<typeof retentionSchema>
 export type MailboxConfig = Omit<z.infer<typeof mailboxConfigSchema>, 'id'> & { readonly id: MailboxId }
 export type Config = Omit<z.infer<typeof configSchema>, 'mailboxes'> & {

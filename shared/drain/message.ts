@@ -1,9 +1,10 @@
 import { archivedEvent, encodeEvent } from '../announcement.ts'
 import type { Archive, ObjectFacts } from '../archive/archive.ts'
-import type { Config, MailboxConfig } from '../contract/config.ts'
+import type { MailboxConfig } from '../contract/config.ts'
 import type { Address, MailboxData } from '../contract/event.ts'
 import type { DrainId, Epoch, Sha256 } from '../contract/ids.ts'
 import { rawKey } from '../contract/object-key.ts'
+import { headerFieldsOf, type RouteConfig } from '../contract/routes.ts'
 import { IngestError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MessageEntry } from '../ledger/segment.ts'
@@ -13,14 +14,14 @@ import type { Octets } from '../octets.ts'
 import type { Parser } from '../parser/parser.ts'
 import type { Announcer } from '../queue/announcer.ts'
 import type { OutgoingEvent } from '../queue/queue.ts'
-import { routeOf } from '../routing.ts'
+import { queuesTaken, routesTaken } from '../routing.ts'
 import type { Outcome } from './segment-writer.ts'
 
 // The path of one message: archive, parse, announce. What comes of it is an entry for the segment.
 
 export interface MessageContext {
   readonly mailbox: MailboxConfig
-  readonly routes: Config['routes']
+  readonly routes: readonly RouteConfig[]
   readonly drain: DrainId
   readonly ledger: Ledger
   readonly archive: Archive
@@ -101,24 +102,35 @@ async function announce(
   writtenFor: number | undefined,
   context: MessageContext,
 ): Promise<MessageEntry> {
-  const { queue, refused, parsed } = await announceArchived(message, stored, context)
+  const { announcements, parsed } = await announceArchived(message, stored, context)
+  const everywhere = announcements.every(({ refused }) => refused === undefined)
   return {
-    ...entryOf(message, refused === undefined ? 'announced' : 'pending', stored),
-    queue,
-    ...present({ refused, writtenFor }),
+    ...entryOf(message, everywhere ? 'announced' : 'pending', stored),
+    ...(announcements.length === 1 ? announcements[0] : { queues: [...announcements] }),
+    ...present({ writtenFor }),
     ...catalogue(parsed),
   }
 }
 
-/** Parses an archived message and sends its event. `refused`: why the queue did not take it. */
+/** What became of an event on one queue. `refused`: why it was not taken. */
+export interface Announcement {
+  readonly queue: string
+  readonly refused?: string
+}
+
+/**
+ * Parses and routes an archived message and sends its event to each of its queues but those that have `taken` it before. They are sent to
+ * beside each other; a crash between two of them leaves the message without an entry, so that a repeat, under the same id, goes to both.
+ */
 export async function announceArchived(
   message: FetchedMessage,
   stored: Stored,
   context: MessageContext,
-): Promise<{ readonly queue: string; readonly refused: string | undefined; readonly parsed: ParsedMessage }> {
+  taken: readonly string[] = [],
+): Promise<{ readonly announcements: readonly Announcement[]; readonly parsed: ParsedMessage }> {
   const { mailbox, routes, parser, archive, now } = context
   const { octets } = message
-  const parsed = await parser.parse(octets)
+  const parsed = await parser.parse(octets, headerFieldsOf(routes))
   const key = rawKey(mailbox.id, octets.sha256)
   const event = archivedEvent({
     mailbox: mailbox.id,
@@ -133,9 +145,12 @@ export async function announceArchived(
     server: mailboxData(mailbox, message, message.metadata),
     parsed,
   })
-  const queue = routeOf({ routes }, { mailbox: mailbox.id, parsed })
   const outgoing = { id: event.id, group: mailbox.id, body: encodeEvent(event) }
-  return { queue, refused: await send(queue, outgoing, context), parsed }
+  const queues = queuesTaken(routesTaken(routes, { mailbox: mailbox.id, parsed }))
+  const announcements = queues
+    .filter((queue) => !taken.includes(queue))
+    .map(async (queue) => ({ queue, ...present({ refused: await send(queue, outgoing, context) }) }))
+  return { announcements: await Promise.all(announcements), parsed }
 }
 
 /** Undefined when the queue has it, else why not. */

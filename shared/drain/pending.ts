@@ -1,4 +1,3 @@
-import { archivedEventId } from '../contract/event.ts'
 import type { Epoch, Sha256 } from '../contract/ids.ts'
 import { rawKey } from '../contract/object-key.ts'
 import type { Pending } from '../ledger/fold.ts'
@@ -10,18 +9,18 @@ import { announceArchived, type MessageContext, send } from './message.ts'
 
 /**
  * Announces what an earlier drain left pending: a message is read back from the archive and parsed again, so its event is the same,
- * under the same id. Undefined when the queue still refuses.
+ * under the same id. It is routed again, too, and not sent where it was taken before. Resolves to an entry for each queue that took it.
  */
 export async function announceAgain(
   pending: Pending,
   context: MessageContext,
   spool: Spool,
-): Promise<Entry | undefined> {
+): Promise<readonly Entry[]> {
   const { mailbox } = context
-  const { event, queue } = pending
+  const { event, queue, taken } = pending
   if (pending.body !== undefined) {
     const refused = await send(queue, { id: event, group: mailbox.id, body: pending.body }, context)
-    return refused === undefined ? { type: 'announced', event, queue } : undefined
+    return refused === undefined ? [{ type: 'announced', event, queue }] : []
   }
   const entry = pending.message as MessageEntry
   const digest = entry.sha256 as Sha256
@@ -29,7 +28,7 @@ export async function announceAgain(
   const { body } = await context.archive.get(rawKey(mailbox.id, digest))
   const octets = await spool.collect(body, DRAIN.memoryMessageOctets)
   try {
-    const announced = await announceArchived(
+    const { announcements } = await announceArchived(
       {
         folder: entry.folder,
         epoch: entry.epoch as Epoch,
@@ -40,9 +39,16 @@ export async function announceAgain(
       },
       entry,
       context,
+      taken,
     )
-    if (announced.refused !== undefined) return undefined
-    return { type: 'announced', event: archivedEventId(mailbox.id, digest), queue: announced.queue }
+    const now = announcements.filter(({ refused }) => refused === undefined).map(({ queue }) => queue)
+    const whole = now.length === announcements.length
+    // The routes may have changed since, so that nobody is left to be told.
+    if (whole && now.length === 0) return [{ type: 'announced', event, queue: taken.at(-1) ?? queue }]
+    return now.map((queue, index) => {
+      const last = whole && index === now.length - 1
+      return { type: last ? 'announced' : 'taken', event, queue }
+    })
   } finally {
     await octets.discard()
   }

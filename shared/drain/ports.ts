@@ -1,6 +1,7 @@
 import type { Archive } from '../archive/archive.ts'
-import type { Config, MailboxConfig } from '../contract/config.ts'
+import type { MailboxConfig } from '../contract/config.ts'
 import type { DrainId } from '../contract/ids.ts'
+import type { RouteConfig } from '../contract/routes.ts'
 import type { Deadline } from '../deadline.ts'
 import type { MailboxSession } from '../mailbox/mailbox.ts'
 import type { Spool } from '../octets.ts'
@@ -24,7 +25,7 @@ export interface DrainPorts {
 /** What is drained, and by which rules. */
 export interface DrainSettings {
   readonly mailbox: MailboxConfig
-  readonly routes: Config['routes']
+  readonly routes: readonly RouteConfig[]
 }
 
 export interface DrainOptions {

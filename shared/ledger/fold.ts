@@ -30,6 +30,8 @@ export interface Pending {
   /** The archived message that it is made from again; undefined when `body` is the event itself. */
   readonly message: MessageEntry | undefined
   readonly body: string | undefined
+  /** Queues that took it while another one refused. */
+  readonly taken: readonly string[]
   /** The messages that must not be acknowledged before. */
   readonly places: Place[]
 }
@@ -142,6 +144,11 @@ export class Fold {
         this.#unsent(entry.unsent)
         return
       }
+      case 'taken': {
+        const pending = this.#pending.get(entry.event)
+        if (pending) this.#pending.set(entry.event, { ...pending, taken: [...pending.taken, entry.queue] })
+        return
+      }
       case 'announced':
         this.#pending.delete(entry.event)
         return
@@ -169,6 +176,7 @@ export class Fold {
         queue: entry.queue ?? 'default',
         message: entry,
         body: undefined,
+        taken: takenBy(entry),
         places,
       })
     }
@@ -196,6 +204,7 @@ export class Fold {
         queue: event.queue,
         message: undefined,
         body: event.body,
+        taken: [],
         places: [],
       })
   }
@@ -245,7 +254,8 @@ export class Fold {
         },
       )
     }
-    for (const pending of json.pending) fold.#pending.set(pending.event, pending)
+    for (const pending of json.pending)
+      fold.#pending.set(pending.event, { ...pending, taken: pending.taken ?? [] })
     for (const [digest, seq] of json.strays) fold.#strays.set(digest, seq)
     fold.#fetched = json.fetched
     return fold
@@ -261,7 +271,8 @@ export interface FoldJson {
     readonly quarantined: readonly (readonly [ServerId, Quarantine])[]
     readonly filtered: { readonly search: string; readonly ids: IdDaysJson } | undefined
   }[]
-  readonly pending: readonly Pending[]
+  /** Snapshots of earlier versions have no `taken`. */
+  readonly pending: readonly (Omit<Pending, 'taken'> & Partial<Pick<Pending, 'taken'>>)[]
   readonly strays: readonly (readonly [Sha256, number])[]
   readonly fetched: { readonly day: number; readonly octets: number }
 }
@@ -272,6 +283,10 @@ export function searchDigest(search: Search): string {
     [search.since, search.before, search.from, search.subject].map((value) => value ?? null),
   )
   return createHash('sha256').update(canonical).digest('hex').slice(0, 16)
+}
+
+function takenBy({ queues = [] }: MessageEntry): string[] {
+  return queues.filter(({ refused }) => refused === undefined).map(({ queue }) => queue)
 }
 
 function emptyFolder(): FolderFold {

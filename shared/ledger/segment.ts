@@ -47,7 +47,7 @@ const headerSchema = z.object({
 })
 
 /**
- * What became of one message. `announced`: a queue took its event. `pending`: archived, and the queue refused (`refused` says why).
+ * What became of one message. `announced`: its queues took its event. `pending`: archived, and a queue refused (`refused` says why).
  * `duplicate`: its octets were known, so that nothing was announced.
  */
 const messageSchema = z.object({
@@ -61,6 +61,8 @@ const messageSchema = z.object({
   retainUntil: z.string().optional(),
   queue: z.string().optional(),
   refused: z.string().optional(),
+  /** In place of both, when it was routed to several queues: what became of it on each. */
+  queues: z.array(z.object({ queue: z.string(), refused: z.string().optional() })).optional(),
   /** The segment that the object was written for, when that is not this one: 0 when the object does not say. */
   writtenFor: z.int().nonnegative().optional(),
   /** The size that the server had announced, when what it sent differs. */
@@ -116,7 +118,9 @@ const entrySchema = z.discriminatedUnion('type', [
     to: epoch,
     unsent: unsent.optional(),
   }),
-  /** An event that an earlier segment had left pending was taken by its queue. */
+  /** One of several queues took an event that stays pending, for another still refuses. */
+  z.object({ type: z.literal('taken'), event: z.string(), queue: z.string() }),
+  /** An event that an earlier segment had left pending was taken by its queue, the last of them. */
   z.object({ type: z.literal('announced'), event: z.string(), queue: z.string() }),
   /** Intent: these will be removed from the folder. Nothing is removed before this is written. */
   z.object({ type: z.literal('acknowledge'), ...place, action: z.unknown(), ids }),

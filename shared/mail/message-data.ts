@@ -7,7 +7,7 @@ import { decodeEncodedWords } from './encoded-words.ts'
 import type { HeaderFields } from './header-fields.ts'
 import { boundIds, messageIds } from './message-ids.ts'
 
-/** The fields that `headers` of the event carries when they are there. */
+/** The fields that `headers` of the event carries when they are there, besides those that routes look at. */
 export const CHOSEN_FIELDS = [
   'auto-submitted',
   'content-language',
@@ -35,7 +35,11 @@ export const CHOSEN_FIELDS = [
 const DELIVERED_TO = ['delivered-to', 'x-original-to', 'envelope-to']
 
 /** What the header of a message says about it. Of fields that may stand once only, the topmost counts, as in mail clients. */
-export function readMessageData(fields: HeaderFields, bounds: Bounds): Omit<MessageData, 'truncated'> {
+export function readMessageData(
+  fields: HeaderFields,
+  bounds: Bounds,
+  furtherFields: readonly string[] = [],
+): Omit<MessageData, 'truncated'> {
   const once = (name: string) => parseAddresses(fields.all(name).slice(0, 1), bounds)
   const every = (name: string) => parseAddresses(fields.all(name), bounds)
   const ids = (name: string) => boundIds(messageIds(fields.first(name) ?? ''), bounds)
@@ -61,7 +65,7 @@ export function readMessageData(fields: HeaderFields, bounds: Bounds): Omit<Mess
       text(value, bounds),
     ),
     ...(subject !== undefined && { subject: text(subject, bounds) }),
-    headers: chosenFields(fields, bounds),
+    headers: chosenFields(fields, bounds, furtherFields),
   }
 }
 
@@ -70,9 +74,13 @@ export function readAuthentication(fields: HeaderFields, bounds: Bounds): string
   return valuesOf(fields, 'authentication-results', bounds)
 }
 
-function chosenFields(fields: HeaderFields, bounds: Bounds): Record<string, string[]> {
+function chosenFields(
+  fields: HeaderFields,
+  bounds: Bounds,
+  furtherFields: readonly string[],
+): Record<string, string[]> {
   const chosen: Record<string, string[]> = {}
-  for (const name of CHOSEN_FIELDS) {
+  for (const name of [...CHOSEN_FIELDS, ...furtherFields]) {
     const values = valuesOf(fields, name, bounds)
     if (values.length > 0) chosen[name] = values
   }

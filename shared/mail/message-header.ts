@@ -13,9 +13,10 @@ import { readPartHeader } from './part-header.ts'
 export function readHeader(
   fields: HeaderFields,
   parts: readonly PartSummary[],
+  furtherFields: readonly string[],
 ): Pick<ParsedMessage, 'message' | 'authentication' | 'class'> {
   const bounds = new Bounds()
-  const message = readMessageData(fields, bounds)
+  const message = readMessageData(fields, bounds, furtherFields)
   const authentication = readAuthentication(fields, bounds)
   return {
     message: { ...message, truncated: bounds.exceeded },
@@ -34,14 +35,18 @@ export function parseData(codes: Iterable<ParseCode>): ParseData {
  * What the start of a message says of it when its parse had to be given up: its header, as far as `octets` goes, at most
  * PARSER.headerOctets, in one pass. `code` is one of those that come with `failed`.
  */
-export function parseHeaderOnly(octets: Buffer, code: ParseCode): ParsedMessage {
+export function parseHeaderOnly(
+  octets: Buffer,
+  code: ParseCode,
+  furtherFields: readonly string[] = [],
+): ParsedMessage {
   const lineEnds = new LineEnds()
   const held = lineEnds.pass(octets.subarray(0, PARSER.headerOctets))
   const start = held.length > 0 ? held : lineEnds.rest()
   const fields = readHeaderFields(start.subarray(0, endOfHeader(start)))
   const root = readPartHeader(fields, { path: '', within: '', number: 1 }, new Bounds())
   return {
-    ...readHeader(fields, [root]),
+    ...readHeader(fields, [root], furtherFields),
     text: { preview: '', truncated: false, source: 'none' },
     attachments: [],
     attachmentsTruncated: false,

@@ -19,9 +19,15 @@ export class MessageReader implements ScanHandler {
   readonly #text = new TextPreview()
   readonly #parts: PartSummary[] = []
   readonly #codes = new Set<ParseCode>()
+  readonly #furtherFields: readonly string[]
   #fields: HeaderFields | undefined
   #decoder: TransferDecoder | undefined
   #endPart: () => void = () => {}
+
+  /** `furtherFields`: header fields, by lower-case name, that `headers` has besides the chosen few. */
+  constructor(furtherFields: readonly string[]) {
+    this.#furtherFields = furtherFields
+  }
 
   /** True when the rest of the message would change nothing. */
   get done(): boolean {
@@ -95,7 +101,7 @@ export class MessageReader implements ScanHandler {
 
   #result(): ParsedMessage {
     return {
-      ...readHeader(this.#fields ?? readHeaderFields(Buffer.alloc(0)), this.#parts),
+      ...readHeader(this.#fields ?? readHeaderFields(Buffer.alloc(0)), this.#parts, this.#furtherFields),
       text: this.#text.result(),
       attachments: this.#attachments.list,
       attachmentsTruncated: this.#attachments.truncated || this.#partBounds.exceeded,

@@ -9,10 +9,13 @@ const TURN_OCTETS = 256 * 1024
  * Reads the metadata of one message out of its octets (RFC 5322, MIME, and what is found in practice). Whatever the octets
  * are it resolves: what is missing, cut or broken is told by `parse`. It rejects only with what the source fails with.
  * Time is proportional to the octets, memory bounded by the limits of PARSER, and the result does not depend on how the octets are cut.
- * The source may overwrite a piece when it is asked for the next one.
+ * The source may overwrite a piece when it is asked for the next one. `fields`: header fields, by lower-case name, besides the chosen few.
  */
-export async function parseMessage(source: AsyncIterable<Buffer> | Buffer): Promise<ParsedMessage> {
-  const reader = new MessageReader()
+export async function parseMessage(
+  source: AsyncIterable<Buffer> | Buffer,
+  fields: readonly string[] = [],
+): Promise<ParsedMessage> {
+  const reader = new MessageReader(fields)
   const lineEnds = new LineEnds()
   for await (const octets of Buffer.isBuffer(source) ? turns(source) : source) {
     reader.write(lineEnds.pass(octets))

@@ -9,10 +9,14 @@ import type { Octets } from '../octets.ts'
  * The header of a message whose parse had to be given up, read over its first PARSER.headerOctets.
  * Rejects with SPOOL_FAILED when a spool file cannot be read, and with nothing else.
  */
-export async function readHeaderOnly(octets: Octets, code: ParseCode): Promise<ParsedMessage> {
+export async function readHeaderOnly(
+  octets: Octets,
+  code: ParseCode,
+  fields: readonly string[] = [],
+): Promise<ParsedMessage> {
   const start = await firstOctets(octets)
   try {
-    return parseHeaderOnly(start, code)
+    return parseHeaderOnly(start, code, fields)
   } catch {
     // A defect in the very code that reads headers: the message is announced without any.
     return parseHeaderOnly(Buffer.alloc(0), code)

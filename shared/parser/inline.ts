@@ -5,7 +5,8 @@ import type { Parser } from './parser.ts'
 /** Parses in this thread, without deadline and heap limit: for tests and for messages that are known to be harmless. */
 export function openInlineParser(): Parser {
   return {
-    parse: (octets: Octets) => parseMessage(octets.buffer ?? (octets.open() as AsyncIterable<Buffer>)),
+    parse: (octets: Octets, fields?: readonly string[]) =>
+      parseMessage(octets.buffer ?? (octets.open() as AsyncIterable<Buffer>), fields),
     close: async () => {},
   }
 }

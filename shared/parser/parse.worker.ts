@@ -30,7 +30,7 @@ async function* spooled(path: string): AsyncGenerator<Buffer> {
 async function answer(job: Job): Promise<Answer> {
   const source = job.path === undefined ? Buffer.from(job.octets) : spooled(job.path)
   try {
-    return { kind: 'parsed', id: job.id, parsed: await parseMessage(source) }
+    return { kind: 'parsed', id: job.id, parsed: await parseMessage(source, job.fields) }
   } catch (error) {
     // Caught although it is a defect: the message is archived and announced without what could not be read.
     if (error instanceof Unreadable) return { kind: 'unreadable', id: job.id, reason: error.message }

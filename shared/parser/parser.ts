@@ -3,7 +3,8 @@ import type { Octets } from '../octets.ts'
 
 /** The parser port. It never rejects because of a message: a parse that failed, ran out of time or memory is in `parse`. */
 export interface Parser {
-  parse(octets: Octets): Promise<ParsedMessage>
+  /** `fields`: names, in lower case, of header fields that `headers` has besides the chosen few, for routes look at them. */
+  parse(octets: Octets, fields?: readonly string[]): Promise<ParsedMessage>
   /** Ends the workers. */
   close(): Promise<void>
 }

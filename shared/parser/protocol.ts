@@ -1,7 +1,7 @@
 import type { ParsedMessage } from '../mail/parsed-message.ts'
 
 /** What the pool sends to a worker: octets in an ArrayBuffer of their own (transferred), or the path of a spool file. */
-export type Job = { readonly id: number } & (
+export type Job = { readonly id: number; readonly fields: readonly string[] } & (
   | { readonly octets: ArrayBuffer; readonly path?: undefined }
   | { readonly path: string; readonly octets?: undefined }
 )

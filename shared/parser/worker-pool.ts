@@ -19,6 +19,7 @@ export interface WorkerParserOptions {
 interface Task {
   readonly id: number
   readonly octets: Octets
+  readonly fields: readonly string[]
   resolve(parsed: ParsedMessage | Promise<ParsedMessage>): void
   reject(error: unknown): void
 }
@@ -55,10 +56,10 @@ class WorkerPool implements Parser {
     this.#limits = { messageMs: PARSER.messageMs, heapMib: PARSER.heapMib, ...options.limits }
   }
 
-  parse(octets: Octets): Promise<ParsedMessage> {
+  parse(octets: Octets, fields: readonly string[] = []): Promise<ParsedMessage> {
     if (this.#closed) return Promise.reject(new Error('the parser is closed'))
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ id: this.#nextId++, octets, resolve, reject })
+      this.#waiting.push({ id: this.#nextId++, octets, fields, resolve, reject })
       this.#assign()
     })
   }
@@ -79,10 +80,11 @@ class WorkerPool implements Parser {
       const task = this.#waiting.shift() as Task
       seat.tasks.set(task.id, task)
       seat.octets += task.octets.length
+      const { id, fields } = task
       const { buffer, path } = task.octets
       // Copied, for the caller goes on using its octets; then transferred, so that they are copied once only.
-      if (buffer) seat.worker.post({ id: task.id, octets: new Uint8Array(buffer).buffer })
-      else seat.worker.post({ id: task.id, path: path as string })
+      if (buffer) seat.worker.post({ id, fields, octets: new Uint8Array(buffer).buffer })
+      else seat.worker.post({ id, fields, path: path as string })
     }
   }
 
@@ -113,7 +115,8 @@ class WorkerPool implements Parser {
   #answered(seat: Seat, answer: Exclude<Answer, { kind: 'ready' }>): void {
     const task = this.#release(seat, answer.id)
     if (answer.kind === 'parsed') task?.resolve(answer.parsed)
-    else if (answer.kind === 'defect') task?.resolve(readHeaderOnly(task.octets, 'PARSER_FAILED'))
+    else if (answer.kind === 'defect')
+      task?.resolve(readHeaderOnly(task.octets, 'PARSER_FAILED', task.fields))
     else task?.reject(new IngestError('SPOOL_FAILED', `cannot read a spooled message back: ${answer.reason}`))
     this.#assign()
   }
@@ -126,7 +129,7 @@ class WorkerPool implements Parser {
       for (const task of seat.tasks.values()) task.reject(ending)
     } else {
       this.#waiting.unshift(...others)
-      guilty?.resolve(readHeaderOnly(guilty.octets, ending))
+      guilty?.resolve(readHeaderOnly(guilty.octets, ending, guilty.fields))
     }
     this.#assign()
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { parseConfig, validateConfig } from '../../shared/contract/config.ts'
+import { MESSAGE_CLASSES } from '../../shared/contract/event.ts'
 
 const MAILBOX = { id: 'a', protocol: 'imap', host: 'imap.example.com', user: 'u', credential: 'env:A' }
 
@@ -220,6 +221,46 @@ describe('a mistake names its path and what is expected', () => {
       'a condition that is no text',
       { routes: [{ queue: 'default', when: { to: 5 } }] },
       'routes[0].when.to: expected a glob or a list of them',
+    ],
+    [
+      'a queue of several that is not there',
+      { routes: [{ queue: ['default', 'nowhere'], when: {} }] },
+      'routes[0].queue[1]: nowhere is not under queues; expected default',
+    ],
+    [
+      'a queue named twice',
+      { routes: [{ queue: ['default', 'default'], when: {} }] },
+      'routes[0].queue[1]: default is named twice; remove it',
+    ],
+    [
+      'a class that is none',
+      { routes: [{ queue: 'default', when: { class: 'spam' } }] },
+      `routes[0].when.class: expected a class or a list of them: ${MESSAGE_CLASSES.join(', ')}`,
+    ],
+    [
+      'a condition that is none, in a group',
+      { routes: [{ queue: 'default', when: { not: { any: [{ too: 'x' }] } } }] },
+      'routes[0].when.not.any[0].too: unknown setting; expected one of mailbox, to, from, subject, class, attachment, header, all, any, not',
+    ],
+    [
+      'a group of none',
+      { routes: [{ queue: 'default', when: { any: [] } }] },
+      'routes[0].when.any: empty; expected one at least',
+    ],
+    [
+      'a header field that is none',
+      { routes: [{ queue: 'default', when: { header: { 'X Y:': '*' } } }] },
+      'routes[0].when.header.X Y:: expected the name of a header field: letters, digits, hyphens',
+    ],
+    [
+      'an attachment with a setting that is none',
+      { routes: [{ queue: 'default', when: { attachment: { size: 5 } } }] },
+      'routes[0].when.attachment.size: unknown setting; expected one of type, name, minOctets, maxOctets',
+    ],
+    [
+      'an attachment of less than nothing',
+      { routes: [{ queue: 'default', when: { attachment: { minOctets: -1 } } }] },
+      'routes[0].when.attachment.minOctets: expected at least 0',
     ],
     [
       'a number in a list of globs',

@@ -196,6 +196,7 @@ describe('help', () => {
     'archive get',
     'ledger show',
     'ledger verify',
+    'routes test',
     'apply',
   ])
     test(`of ${command} has its options, those of every command, and examples of it`, async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { archivedEventId } from '../../shared/contract/event.ts'
 import type { Epoch, Uid, Uidl } from '../../shared/contract/ids.ts'
-import { Fold } from '../../shared/ledger/fold.ts'
+import { Fold, type FoldJson } from '../../shared/ledger/fold.ts'
 import type { Entry } from '../../shared/ledger/segment.ts'
 import { digestOf, draftOf, MAILBOX, messageEntry } from '../support/segments.ts'
 
@@ -39,6 +39,36 @@ describe('fold', () => {
     assert.deepEqual([...foldOf([pending]).pending.keys()], [event])
     assert.deepEqual([...foldOf([pending]).pendingIds('INBOX', ONE)], [1])
     assert.equal(foldOf([pending], [{ type: 'announced', event, queue: 'default' }]).pending.size, 0)
+  })
+
+  test('a message for several queues is pending until the last of them has it; those that took it are known', () => {
+    const queues = [{ queue: 'a' }, { queue: 'b', refused: 'busy' }, { queue: 'c', refused: 'busy' }]
+    const pending = messageEntry('a', { outcome: 'pending', queue: undefined, queues })
+    const event = archivedEventId(MAILBOX, digestOf('a'))
+    const taken = (...segments: Entry[][]) => foldOf([pending], ...segments).pending.get(event)?.taken
+
+    assert.deepEqual(taken(), ['a'])
+    assert.deepEqual(taken([{ type: 'taken', event, queue: 'b' }]), ['a', 'b'])
+    assert.equal(
+      taken([{ type: 'taken', event, queue: 'b' }], [{ type: 'announced', event, queue: 'c' }]),
+      undefined,
+    )
+    assert.deepEqual(
+      taken([messageEntry('a', { id: 2, outcome: 'pending', queue: undefined, queues: queues.slice(1) })]),
+      [],
+    )
+  })
+
+  test('a pending message is read back from a snapshot, also from one that knew of no several queues', () => {
+    const fold = foldOf([messageEntry('a', { outcome: 'pending' })])
+    const json = JSON.parse(JSON.stringify(fold)) as FoldJson
+    const earlier = { ...json, pending: json.pending.map(({ taken: _, ...pending }) => pending) }
+
+    for (const snapshot of [json, earlier])
+      assert.deepEqual(
+        [...Fold.fromJSON(MAILBOX, snapshot).pending.values()].map(({ taken }) => taken),
+        [[]],
+      )
   })
 
   test('a second copy of a pending message waits with it', () => {

@@ -4,6 +4,7 @@ import { openMemoryArchive } from '../../shared/archive/memory.ts'
 import { type MailboxConfig, validateConfig } from '../../shared/contract/config.ts'
 import type { Event } from '../../shared/contract/event.ts'
 import { archivedEventId } from '../../shared/contract/event.ts'
+import type { RouteConfig } from '../../shared/contract/routes.ts'
 import { never } from '../../shared/deadline.ts'
 import type { DrainOptions, DrainPorts } from '../../shared/drain/ports.ts'
 import type { DrainReport } from '../../shared/drain/report.ts'
@@ -18,7 +19,7 @@ import { openMemoryState } from '../../shared/state/memory.ts'
 import type { StateStore } from '../../shared/state/state.ts'
 import { archivedOctets, assertLedgerVerifies, digestOf, ledgerEntries, takeEvents } from './stores.ts'
 
-export const QUEUES = { default: 'mail-events', invoices: 'invoice-events' }
+export const QUEUES = { default: 'mail-events', invoices: 'invoice-events', audit: 'audit-events' }
 
 /** Everything a drain touches, in memory, and what a test wants to know of it. */
 export class DrainWorld {
@@ -27,6 +28,7 @@ export class DrainWorld {
   readonly state: StateStore = openMemoryState()
   readonly queues: EventQueues = openMemoryQueues({ queues: QUEUES })
   readonly mailbox: MailboxConfig
+  routes: readonly RouteConfig[] = []
 
   constructor(settings: Record<string, unknown> = {}, store: Partial<MemoryMailStoreOptions> = {}) {
     this.archive = openMemoryArchive()
@@ -52,7 +54,11 @@ export class DrainWorld {
     ports: Partial<DrainPorts> = {},
     mailbox: MailboxConfig = this.mailbox,
   ): Promise<DrainReport> {
-    return drain({ mailbox, routes: [] }, { ...this.ports(), ...ports }, { deadline: never, ...options })
+    return drain(
+      { mailbox, routes: this.routes },
+      { ...this.ports(), ...ports },
+      { deadline: never, ...options },
+    )
   }
 
   takeEvents(queue?: string): Promise<Event[]> {

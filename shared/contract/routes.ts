@@ -1,0 +1,103 @@
+import * as z from 'zod'
+import { MESSAGE_CLASSES } from './event.ts'
+
+// Routes, as they stand in mailsluice.yaml: conditions on a message, and the queues of those that meet them (docs/routes.md).
+
+const globsSchema = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
+    error: 'expected a glob or a list of them',
+  })
+  .describe('A glob (`*` and `?`) or a list of them; any may match; case does not count.')
+
+const attachmentSchema = z
+  .union(
+    [
+      globsSchema,
+      z.strictObject({
+        type: globsSchema.optional().describe('Declared media type.'),
+        name: globsSchema.optional().describe('Declared file name.'),
+        minOctets: z.int().min(0).optional().describe('After transfer decoding.'),
+        maxOctets: z.int().min(0).optional().describe('After transfer decoding.'),
+      }),
+    ],
+    { error: 'expected a glob, a list of them, or some of type, name, minOctets and maxOctets' },
+  )
+  .describe('Media type of an attachment; or what one and the same attachment has to have.')
+
+/** A field name (RFC 5322, 2.2), of the characters that are in use. */
+const FIELD_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
+
+const headerSchema = z
+  .record(
+    z.string().regex(FIELD_NAME, { error: 'expected the name of a header field: letters, digits, hyphens' }),
+    globsSchema,
+  )
+  .describe(
+    'Globs by field name; any field of the name may match. A field that is named here is in the event, too.',
+  )
+
+const classSchema = z
+  .union([z.enum(MESSAGE_CLASSES), z.array(z.enum(MESSAGE_CLASSES)).min(1)], {
+    error: `expected a class or a list of them: ${MESSAGE_CLASSES.join(', ')}`,
+  })
+  .describe('Any of these classes.')
+
+const conditionsSchema = z
+  .strictObject({
+    mailbox: globsSchema.optional(),
+    to: globsSchema
+      .optional()
+      .describe(
+        'Any of To, Cc, Bcc, Delivered-To, X-Original-To, Envelope-To; as written, and without what stands after a + in it.',
+      ),
+    from: globsSchema.optional().describe('From or Sender.'),
+    subject: globsSchema.optional(),
+    class: classSchema.optional(),
+    attachment: attachmentSchema.optional(),
+    header: headerSchema.optional(),
+    get all() {
+      return z.array(conditionsSchema).min(1).optional().describe('Each group must hold.')
+    },
+    get any() {
+      return z.array(conditionsSchema).min(1).optional().describe('One group at least must hold.')
+    },
+    get not() {
+      return conditionsSchema.optional().describe('This group must not hold.')
+    },
+  })
+  .describe('All conditions named must hold.')
+
+export const routeSchema = z.strictObject({
+  queue: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
+      error: 'expected a name under queues or a list of them',
+    })
+    .describe('A name under `queues`, or several: the message is announced on each.'),
+  when: conditionsSchema,
+  continue: z
+    .boolean()
+    .optional()
+    .describe('The routes below are looked at, too; those that match add their queues.'),
+  extract: z
+    .array(z.string().min(1))
+    .optional()
+    .describe('Media types of attachments to store in the derived bucket.'),
+})
+
+export type Globs = z.infer<typeof globsSchema>
+export type Conditions = z.infer<typeof conditionsSchema>
+export type RouteConfig = z.infer<typeof routeSchema>
+
+/** The queues of one route. */
+export function queuesOf({ queue }: Pick<RouteConfig, 'queue'>): readonly string[] {
+  return typeof queue === 'string' ? [queue] : queue
+}
+
+/** The header fields that routes look at, in lower case, each once. */
+export function headerFieldsOf(routes: readonly Pick<RouteConfig, 'when'>[]): readonly string[] {
+  const names = (when: Conditions): string[] => [
+    ...Object.keys(when.header ?? {}).map((name) => name.toLowerCase()),
+    ...[...(when.all ?? []), ...(when.any ?? []), ...(when.not ? [when.not] : [])].flatMap(names),
+  ]
+  return [...new Set(routes.flatMap(({ when }) => names(when)))]
+}

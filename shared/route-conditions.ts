@@ -1,0 +1,143 @@
+import type { Address, Attachment } from './contract/event.ts'
+import { matchesGlob } from './contract/glob.ts'
+import type { MailboxId } from './contract/ids.ts'
+import type { Conditions, Globs } from './contract/routes.ts'
+import type { ParsedMessage } from './mail/parsed-message.ts'
+
+/** What routes look at. */
+export interface RoutedMessage {
+  readonly mailbox: MailboxId
+  readonly parsed: ParsedMessage
+}
+
+/** Whether one condition of a route holds, and why. */
+export interface Judgement {
+  /** As it is named in the configuration: `to`, `header.list-id`, `any`, and `any[0]` for a group in it. */
+  readonly condition: string
+  readonly holds: boolean
+  /** One of these had to match; absent of groups. */
+  readonly wanted?: readonly string[]
+  /** The first value that matched; where none did, all that were looked at. */
+  readonly found?: readonly string[]
+  /** Of a group: its conditions. */
+  readonly parts?: readonly Judgement[]
+}
+
+/**
+ * Judges every condition that is named. They look at what the parser read, at most `PARSER.addresses` recipients and `PARSER.attachments`
+ * attachments; what is cut later to bound the event's size does not change them. Takes at most the product of the lengths of globs and values.
+ */
+export function judge(when: Conditions, routed: RoutedMessage): readonly Judgement[] {
+  const { mailbox, parsed } = routed
+  const { from, sender, to, cc, bcc, deliveredTo, subject, headers } = parsed.message
+  const judgements: Judgement[] = []
+  const values = (condition: string, globs: Globs | undefined, found: () => readonly string[]): void => {
+    if (globs !== undefined) judgements.push(judgeValues(condition, globs, found()))
+  }
+  values('mailbox', when.mailbox, () => [mailbox])
+  values('to', when.to, () =>
+    [...addresses([...to, ...cc, ...bcc]), ...deliveredTo.map(withoutBrackets)].flatMap(withAndWithoutDetail),
+  )
+  values('from', when.from, () => addresses([...from, ...sender]))
+  values('subject', when.subject, () => [subject ?? ''])
+  values('class', when.class, () => [parsed.class])
+  if (when.attachment !== undefined) judgements.push(judgeAttachments(when.attachment, parsed.attachments))
+  for (const [name, globs] of Object.entries(when.header ?? {}))
+    values(`header.${name.toLowerCase()}`, globs, () => valuesOf(headers, name.toLowerCase()))
+  if (when.all) judgements.push(judgeGroups('all', when.all, routed))
+  if (when.any) judgements.push(judgeGroups('any', when.any, routed))
+  if (when.not) {
+    const parts = judge(when.not, routed)
+    judgements.push({ condition: 'not', holds: !allHold(parts), parts })
+  }
+  return judgements
+}
+
+/** Whether every condition holds; of none, too. */
+export function allHold(judgements: readonly Judgement[]): boolean {
+  return judgements.every(({ holds }) => holds)
+}
+
+function judgeGroups(
+  condition: 'all' | 'any',
+  groups: readonly Conditions[],
+  routed: RoutedMessage,
+): Judgement {
+  const parts = groups.map((group, index) => {
+    const inner = judge(group, routed)
+    return { condition: `${condition}[${index}]`, holds: allHold(inner), parts: inner }
+  })
+  return { condition, holds: condition === 'all' ? allHold(parts) : parts.some(({ holds }) => holds), parts }
+}
+
+function judgeValues(condition: string, globs: Globs, values: readonly string[]): Judgement {
+  const wanted = listOf(globs)
+  const match = values.find((value) => wanted.some((glob) => matchesGlob(glob, value)))
+  return { condition, holds: match !== undefined, wanted, found: match === undefined ? values : [match] }
+}
+
+function judgeAttachments(
+  wish: NonNullable<Conditions['attachment']>,
+  attachments: readonly Attachment[],
+): Judgement {
+  if (typeof wish === 'string' || Array.isArray(wish))
+    return judgeValues(
+      'attachment',
+      wish,
+      attachments.map(({ contentType }) => contentType),
+    )
+  const { type, name, minOctets = 0, maxOctets = Number.POSITIVE_INFINITY } = wish
+  const match = attachments.find(
+    (attachment) =>
+      matches(type, attachment.contentType) &&
+      matches(name, attachment.name ?? '') &&
+      attachment.octets >= minOctets &&
+      attachment.octets <= maxOctets,
+  )
+  return {
+    condition: 'attachment',
+    holds: match !== undefined,
+    wanted: [wishText(wish)],
+    found: (match ? [match] : attachments).map(attachmentText),
+  }
+}
+
+function matches(globs: Globs | undefined, value: string): boolean {
+  return globs === undefined || listOf(globs).some((glob) => matchesGlob(glob, value))
+}
+
+function listOf(globs: Globs): readonly string[] {
+  return typeof globs === 'string' ? [globs] : globs
+}
+
+/** What one attachment has to have. */
+function wishText(wish: Readonly<Record<string, Globs | number | undefined>>): string {
+  return Object.entries(wish)
+    .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(' | ') : value}`)
+    .join(', ')
+}
+
+function attachmentText({ contentType, name, octets }: Attachment): string {
+  return `${contentType}${name === undefined ? '' : ` ${name}`}, ${octets} octets`
+}
+
+/** Of a field that is not there: none, also when its name is one that every object has. */
+function valuesOf(headers: Readonly<Record<string, readonly string[]>>, name: string): readonly string[] {
+  return Object.hasOwn(headers, name) ? (headers[name] ?? []) : []
+}
+
+function addresses(list: readonly Address[]): string[] {
+  return list.flatMap(({ address }) => address ?? [])
+}
+
+/** Delivered-To is written with and without them. */
+function withoutBrackets(address: string): string {
+  return address.trim().replace(/^<(.*)>$/, '$1')
+}
+
+/** `invoices+2026@example.com` goes to the mailbox invoices@example.com as well (RFC 5233: user and detail). */
+function withAndWithoutDetail(address: string): string[] {
+  const plus = address.indexOf('+')
+  const at = address.lastIndexOf('@')
+  return plus > 0 && plus < at ? [address, address.slice(0, plus) + address.slice(at)] : [address]
+}
