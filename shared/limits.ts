@@ -181,6 +181,10 @@ export const LEDGER = {
   segmentsReadAhead: 16,
   /** Segments whose digests are kept while duplicates are told: 64 bytes for each of 500 messages, twice that in memory. */
   segmentsRemembered: 64,
+  /** Recipients and attachment names in an entry, each: a message to more is rare, and is looked up in the archive when it matters. */
+  catalogueValues: 50,
+  /** Characters of each: an address has 254 at most (RFC 5321, 4.5.3.1), a file name 255 octets where it can be saved. */
+  catalogueCharacters: 255,
 } as const
 
 /** The Lambdas. */

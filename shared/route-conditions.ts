@@ -2,6 +2,7 @@ import type { Address, Attachment } from './contract/event.ts'
 import { matchesGlob } from './contract/glob.ts'
 import type { MailboxId } from './contract/ids.ts'
 import type { Conditions, Globs } from './contract/routes.ts'
+import { withoutBrackets } from './mail/addresses.ts'
 import type { ParsedMessage } from './mail/parsed-message.ts'
 
 /** What routes look at. */
@@ -128,11 +129,6 @@ function valuesOf(headers: Readonly<Record<string, readonly string[]>>, name: st
 
 function addresses(list: readonly Address[]): string[] {
   return list.flatMap(({ address }) => address ?? [])
-}
-
-/** Delivered-To is written with and without them. */
-function withoutBrackets(address: string): string {
-  return address.trim().replace(/^<(.*)>$/, '$1')
 }
 
 /** `invoices+2026@example.com` goes to the mailbox invoices@example.com as well (RFC 5233: user and detail). */

@@ -1,17 +1,19 @@
 import { archivedEvent, encodeEvent } from '../announcement.ts'
 import type { Archive, ObjectFacts } from '../archive/archive.ts'
 import type { MailboxConfig } from '../contract/config.ts'
-import type { Address, MailboxData } from '../contract/event.ts'
+import type { MailboxData } from '../contract/event.ts'
 import type { DrainId, Epoch, Sha256 } from '../contract/ids.ts'
 import { rawKey } from '../contract/object-key.ts'
 import { headerFieldsOf, type RouteConfig } from '../contract/routes.ts'
 import { IngestError } from '../errors.ts'
+import { catalogue } from '../ledger/catalogue.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MessageEntry } from '../ledger/segment.ts'
 import type { ParsedMessage } from '../mail/parsed-message.ts'
 import { isSessionId, type ServerId, type ServerMetadata } from '../mailbox/mailbox.ts'
 import type { Octets } from '../octets.ts'
 import type { Parser } from '../parser/parser.ts'
+import { present } from '../present.ts'
 import type { Announcer } from '../queue/announcer.ts'
 import type { OutgoingEvent } from '../queue/queue.ts'
 import { queuesTaken, routesTaken } from '../routing.ts'
@@ -198,32 +200,4 @@ function entryOf(message: FetchedMessage, outcome: MessageEntry['outcome'], stor
 
 function recorded({ flags, gmailLabels, ...single }: ServerMetadata) {
   return present({ ...single, flags: flags && [...flags], gmailLabels: gmailLabels && [...gmailLabels] })
-}
-
-/** What makes the ledger a catalogue: enough to find a message again without opening it. */
-function catalogue({ message, class: messageClass, parse }: ParsedMessage): Partial<MessageEntry> {
-  return {
-    class: messageClass,
-    parse: parse.code ? `${parse.status}: ${parse.code}` : parse.status,
-    ...present({
-      messageId: message.messageId,
-      from: addresses(message.from),
-      subject: message.subject,
-      date: message.date,
-    }),
-  }
-}
-
-function addresses(list: readonly Address[]): string | undefined {
-  const written = list.flatMap(({ address }) => address ?? [])
-  return written.length > 0 ? written.join(', ') : undefined
-}
-
-type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> }
-
-/** Without the properties that are undefined. */
-function present<T extends object>(value: T): Partial<Present<T>> {
-  return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined)) as Partial<
-    Present<T>
-  >
 }

@@ -74,9 +74,21 @@ const messageSchema = z.object({
   emailId: z.string().optional(),
   threadId: z.string().optional(),
   messageId: z.string().optional(),
+  threadKey: z.string().optional(),
   from: z.string().optional(),
+  /**
+   * Addresses of To, Cc, Bcc and Delivered-To; `toCut` when there are more. Like `attachments`, absent in entries that were written before there
+   * was such a field: unknown, not none.
+   */
+  to: z.array(z.string()).optional(),
+  toCut: z.literal(true).optional(),
   subject: z.string().optional(),
   date: z.string().optional(),
+  /** From the topmost Received field. */
+  receivedAt: z.string().optional(),
+  /** Names of attachments; `attachmentsCut` when there are more. */
+  attachments: z.array(z.string()).optional(),
+  attachmentsCut: z.literal(true).optional(),
   class: z.string().optional(),
   parse: z.string().optional(),
 })

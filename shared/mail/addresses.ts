@@ -100,3 +100,8 @@ function compact(angle: string): string {
 function withoutRoute(address: string): string {
   return address.startsWith('@') && address.includes(':') ? address.slice(address.indexOf(':') + 1) : address
 }
+
+/** Delivered-To is written with and without them. */
+export function withoutBrackets(address: string): string {
+  return address.trim().replace(/^<(.*)>$/, '$1')
+}
