@@ -82,7 +82,8 @@ for (const count of [4, 7])
     /** Mail for a third of them, in another order each time. */
     async function mailComes(): Promise<void> {
       for (let each = 0; each < all.length / 3; each++) {
-        const { id } = all[(number += 7) % all.length] as MailboxConfig
+        number = (number + 7) % all.length
+        const { id } = all[number] as MailboxConfig
         mail.deliver(id)
         deliveredMs.set(id, clock.nowMs())
       }
