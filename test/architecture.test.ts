@@ -40,7 +40,7 @@ const ADAPTERS =
 
 /** Ports are types and may not pull anything in. */
 const PORTS =
-  /^shared\/(mailbox\/(mailbox|watch|canary)|archive\/archive|state\/state|queue\/queue|parser\/parser|credentials\/credentials)\.ts$/
+  /^shared\/(mailbox\/(mailbox|watch|canary)|archive\/(archive|audit)|state\/state|queue\/queue|parser\/parser|credentials\/credentials)\.ts$/
 
 const RULES: readonly { readonly name: string; readonly where: RegExp; readonly mayNotImport: RegExp }[] = [
   {

@@ -66,17 +66,27 @@ export function octetsToStore(key: string, body: Octets): AsyncGenerator<Buffer>
 export function storedOctets(where: string, source: Readable, expected: Expected): Readable {
   const complain: Complaint = (what, endedEarly) =>
     new IngestError(endedEarly ? 'ARCHIVE_UNAVAILABLE' : 'ARCHIVE_CONFLICT', `${where}: ${what}`)
-  async function* translated(): AsyncGenerator<Buffer> {
-    try {
-      yield* source
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new IngestError('ARCHIVE_UNAVAILABLE', `${where}: reading broke off: ${reason}`, { cause })
-    } finally {
-      source.destroy()
-    }
+  return readable(exactly(unbroken(where, source), expected, complain), source)
+}
+
+/** A stored object's octets as they are. The stream fails with ARCHIVE_UNAVAILABLE when they break off. Destroying it closes the source. */
+export function octetsAsStored(where: string, source: Readable): Readable {
+  return readable(unbroken(where, source), source)
+}
+
+async function* unbroken(where: string, source: Readable): AsyncGenerator<Buffer> {
+  try {
+    yield* source
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new IngestError('ARCHIVE_UNAVAILABLE', `${where}: reading broke off: ${reason}`, { cause })
+  } finally {
+    source.destroy()
   }
-  const stream = Readable.from(exactly(translated(), expected, complain), { objectMode: false })
+}
+
+function readable(octets: AsyncGenerator<Buffer>, source: Readable): Readable {
+  const stream = Readable.from(octets, { objectMode: false })
   // A generator that was never started has no `finally` to run.
   stream.once('close', () => source.destroy())
   return stream

@@ -10,11 +10,16 @@ import { isLegalSegment } from './legal-key.ts'
 /** Files whose sizes are asked for at the same time. */
 const SIZES_AT_ONCE = 64
 
+/** `storedAt` is when its octets were written, ISO 8601. */
+export interface WalkedObject extends ListedObject {
+  readonly storedAt: string
+}
+
 /**
  * The objects of a file archive in the byte order of their keys, one folder after the other: memory is that of the largest
  * folder. Names that no key can have (those with a leading dot first of all) are not ours and left out.
  */
-export async function* walk(root: string, prefix: string, after = ''): AsyncGenerator<ListedObject> {
+export async function* walk(root: string, prefix: string, after = ''): AsyncGenerator<WalkedObject> {
   const start = prefix.slice(0, prefix.lastIndexOf('/') + 1)
   yield* walkFolder(root, start, prefix, after)
 }
@@ -25,7 +30,7 @@ async function* walkFolder(
   folder: string,
   prefix: string,
   after: string,
-): AsyncGenerator<ListedObject> {
+): AsyncGenerator<WalkedObject> {
   const entries = (await entriesOf(join(root, folder)))
     .filter(({ name }) => isLegalSegment(name))
     .map((entry) => ({ entry, key: `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}` }))
@@ -56,8 +61,11 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
   })
 }
 
-async function sized(root: string, keys: readonly string[]): Promise<ListedObject[]> {
+async function sized(root: string, keys: readonly string[]): Promise<WalkedObject[]> {
   return Promise.all(
-    keys.map(async (key) => ({ key: key as ObjectKey, octets: (await lstat(join(root, key))).size })),
+    keys.map(async (key) => {
+      const { size, mtime } = await lstat(join(root, key))
+      return { key: key as ObjectKey, octets: size, storedAt: mtime.toISOString() }
+    }),
   )
 }

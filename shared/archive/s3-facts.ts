@@ -1,12 +1,12 @@
 import type { DrainId, ObjectKey, Sha256 } from '../contract/ids.ts'
-import type { ObjectFacts, Retention, WrittenFor } from './archive.ts'
+import type { ObjectFacts, WrittenFor } from './archive.ts'
+import type { VersionFacts } from './audit.ts'
 
 // Our facts in S3's words, and back.
 
 const SEQ = 'mailsluice-seq'
 const DRAIN = 'mailsluice-drain'
 const PUT = 'mailsluice-put'
-const DAY_MS = 86_400_000
 
 /** What HeadObject and GetObject answer alike. */
 export interface ObjectHeaders {
@@ -15,6 +15,8 @@ export interface ObjectHeaders {
   readonly VersionId?: string | undefined
   readonly Metadata?: Record<string, string> | undefined
   readonly ObjectLockRetainUntilDate?: Date | undefined
+  readonly ObjectLockMode?: string | undefined
+  readonly ObjectLockLegalHoldStatus?: string | undefined
 }
 
 export function factsOf(key: ObjectKey, headers: ObjectHeaders): ObjectFacts {
@@ -25,6 +27,15 @@ export function factsOf(key: ObjectKey, headers: ObjectHeaders): ObjectFacts {
     versionId: headers.VersionId,
     writtenFor: writtenForOf(headers.Metadata ?? {}),
     retainUntil: headers.ObjectLockRetainUntilDate?.toISOString(),
+  }
+}
+
+export function versionFactsOf(key: ObjectKey, headers: ObjectHeaders): VersionFacts {
+  const mode = headers.ObjectLockMode
+  return {
+    ...factsOf(key, headers),
+    lockMode: mode === undefined ? undefined : mode === 'COMPLIANCE' ? 'compliance' : 'governance',
+    legalHold: headers.ObjectLockLegalHoldStatus === 'ON',
   }
 }
 
@@ -52,9 +63,4 @@ export function toBase64(digest: Sha256): string {
 export function fromBase64(checksum: string): Sha256 | undefined {
   const octets = Buffer.from(checksum, 'base64')
   return octets.length === 32 && !checksum.includes('-') ? (octets.toString('hex') as Sha256) : undefined
-}
-
-/** To the second, as S3 keeps it. */
-export function retainUntil(from: number, { days }: Retention): Date {
-  return new Date(Math.floor((from + days * DAY_MS) / 1000) * 1000)
 }

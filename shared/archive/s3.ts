@@ -16,11 +16,12 @@ import type { Octets } from '../octets.ts'
 import type { Archive, PutResult, Retention } from './archive.ts'
 import { storedOctets } from './exact-octets.ts'
 import { assertLegalKey } from './legal-key.ts'
+import { retainUntil } from './retain-until.ts'
 import { withBody } from './s3-body.ts'
 import { checkBucket, defaultRetentionOf } from './s3-check.ts'
 import { openRequests, type S3Options } from './s3-client.ts'
 import { isAnswerLost, statusOf } from './s3-errors.ts'
-import { factsOf, fromBase64, metadataOf, putOf, retainUntil, toBase64 } from './s3-facts.ts'
+import { factsOf, fromBase64, metadataOf, putOf, toBase64 } from './s3-facts.ts'
 
 export interface S3Archive extends Archive {
   readonly bucket: string

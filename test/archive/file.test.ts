@@ -10,11 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Archive, PutOptions } from '../../shared/archive/archive.ts'
 import { openFileArchive } from '../../shared/archive/file.ts'
+import { openFileAudit } from '../../shared/archive/file-audit.ts'
 import { formatSidecar } from '../../shared/archive/sidecar.ts'
 import { type DrainId, mailboxId, type ObjectKey } from '../../shared/contract/ids.ts'
 import { ledgerKey } from '../../shared/contract/object-key.ts'
 import { memoryOctets } from '../../shared/octets.ts'
 import { archiveContract, isCode } from '../contract/archive.ts'
+import { auditContract } from '../contract/audit.ts'
 
 const OPTIONS: PutOptions = {
   contentType: 'application/x-ndjson',
@@ -40,6 +42,19 @@ archiveContract(
     }
   },
   { versions: 'one content for each key', locks: 'files cannot be locked against their owner' },
+)
+
+auditContract(
+  'files',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mailsluice-archive-'))
+    return {
+      archive: openFileArchive(folder),
+      audit: openFileAudit(folder),
+      close: () => rm(folder, { recursive: true, force: true }),
+    }
+  },
+  'one content for each key',
 )
 
 describe('an archive of files', () => {

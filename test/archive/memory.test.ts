@@ -1,7 +1,17 @@
 import { openMemoryArchive } from '../../shared/archive/memory.ts'
 import { archiveContract } from '../contract/archive.ts'
+import { auditContract } from '../contract/audit.ts'
+import { MemoryStore } from '../support/memory-store.ts'
 
 archiveContract('memory', async () => ({ archive: openMemoryArchive(), close: async () => {} }), {
-  versions: 'one content for each key',
-  locks: 'it ends with the process',
+  deletion: 'nothing deletes from it',
 })
+
+auditContract(
+  'memory',
+  async () => {
+    const store = new MemoryStore()
+    return { ...store, bypass: store, close: async () => {} }
+  },
+  undefined,
+)

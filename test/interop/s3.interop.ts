@@ -6,17 +6,21 @@ import {
   DeleteObjectCommand,
   type ObjectLockRetentionMode,
   PutBucketVersioningCommand,
+  PutObjectCommand,
+  PutObjectLegalHoldCommand,
   PutObjectLockConfigurationCommand,
   PutObjectRetentionCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
 import type { PutOptions } from '../../shared/archive/archive.ts'
 import { openS3Archive, type S3Archive } from '../../shared/archive/s3.ts'
+import { openS3Audit } from '../../shared/archive/s3-audit.ts'
 import { type DrainId, mailboxId } from '../../shared/contract/ids.ts'
 import { rawKey } from '../../shared/contract/object-key.ts'
 import { memoryOctets } from '../../shared/octets.ts'
 import { openS3State } from '../../shared/state/s3.ts'
 import { archiveContract, isCode } from '../contract/archive.ts'
+import { auditContract } from '../contract/audit.ts'
 import { stateContract } from '../contract/state.ts'
 import { minio, type RunningS3, type S3Engine, versity } from './engines/s3-engine.ts'
 
@@ -84,6 +88,38 @@ function withEngine(engine: S3Engine): void {
       },
     }
   })
+
+  auditContract(
+    `S3 on ${engine.name}`,
+    async () => {
+      await start()
+      const Bucket = await bucket({})
+      const archive = openS3Archive({ ...running, bucket: Bucket })
+      const audit = openS3Audit({ ...running, bucket: Bucket })
+      return {
+        archive,
+        audit,
+        bypass: {
+          async putOver(Key, Body) {
+            await admin.send(new PutObjectCommand({ Bucket, Key, Body }))
+          },
+          async hide(Key) {
+            await admin.send(new DeleteObjectCommand({ Bucket, Key }))
+          },
+          async setHold({ key: Key, versionId: VersionId }) {
+            const LegalHold = { Status: 'ON' } as const
+            await admin.send(new PutObjectLegalHoldCommand({ Bucket, Key, VersionId, LegalHold }))
+          },
+        },
+        async close() {
+          archive.close()
+          audit.close()
+          await stop()
+        },
+      }
+    },
+    undefined,
+  )
 
   stateContract(`S3 on ${engine.name}`, async () => {
     await start()

@@ -109,11 +109,14 @@ describe('a mailbox that is checked', () => {
 })
 
 describe('an archive that is checked', () => {
-  test('tells where it is and that it locks nothing', async () => {
-    for (const archive of [openMemoryArchive(), openFileArchive(join(folder, 'archive'))]) {
+  test('tells where it is, whether it locks, and what it cannot promise', async () => {
+    for (const [archive, locks] of [
+      [openMemoryArchive(), true],
+      [openFileArchive(join(folder, 'archive')), false],
+    ] as const) {
       const { facts, error } = await checkArchive(archive)
       assert.equal(error, undefined)
-      assert.equal(facts?.objectLock, false)
+      assert.equal(facts?.objectLock, locks)
       assert.equal(facts?.warnings.length, 1)
     }
   })

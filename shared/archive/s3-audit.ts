@@ -1,0 +1,109 @@
+import type { Readable } from 'node:stream'
+import {
+  GetObjectCommand,
+  GetObjectLegalHoldCommand,
+  GetObjectRetentionCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+} from '@aws-sdk/client-s3'
+import { IngestError } from '../errors.ts'
+import type { ArchiveAudit, ListedVersion, VersionName } from './audit.ts'
+import { octetsAsStored } from './exact-octets.ts'
+import { openRequests, type S3Options } from './s3-client.ts'
+import { statusOf } from './s3-errors.ts'
+import { versionFactsOf } from './s3-facts.ts'
+import { nextKey, versionsIn } from './s3-versions.ts'
+
+export interface S3Audit extends ArchiveAudit {
+  /** Ends the connections. What is on its way is not waited for. */
+  close(): void
+}
+
+/**
+ * Looks at a versioned bucket with Object Lock. Needs s3:ListBucketVersions, s3:GetObject, s3:GetObjectVersion, s3:GetObjectRetention and
+ * s3:GetObjectLegalHold.
+ *
+ * HeadObject leaves out the lock of a version where its reader may not see it ("HeadObject", response elements). So that this never
+ * looks like a lock that is missing, the first version is asked for its lock by the calls that answer 403 then.
+ */
+export function openS3Audit(options: S3Options): S3Audit {
+  const { bucket } = options
+  const { client, tries } = openRequests(options)
+  let rights: Promise<void> | undefined
+
+  async function maySeeLocks(version: VersionName): Promise<void> {
+    const input = inputOf(version)
+    const requests = {
+      GetObjectRetention: () => client.send(new GetObjectRetentionCommand(input)),
+      GetObjectLegalHold: () => client.send(new GetObjectLegalHoldCommand(input)),
+    }
+    for (const [name, send] of Object.entries(requests))
+      await tries(`${name} ${version.key}`, async () => Boolean(await send()), noLock)
+  }
+
+  function inputOf({ key, versionId }: VersionName): { Bucket: string; Key: string; VersionId?: string } {
+    return { Bucket: bucket, Key: key, ...(versionId === undefined ? {} : { VersionId: versionId }) }
+  }
+
+  return {
+    locks: true,
+
+    async *versions(prefix, after) {
+      let page: ListObjectVersionsCommandOutput | undefined
+      let last: ListedVersion | undefined
+      do {
+        const command = new ListObjectVersionsCommand({
+          Bucket: bucket,
+          Prefix: prefix,
+          // Keys that others wrote may have characters that XML cannot carry.
+          EncodingType: 'url',
+          KeyMarker: page ? nextKey(page) : after,
+          VersionIdMarker: page?.NextVersionIdMarker,
+        })
+        page = await tries(`ListObjectVersions ${prefix}`, () => client.send(command))
+        for (const version of versionsIn(page)) {
+          // A marker is excluded by S3 and included by other stores.
+          if (version.key === after || isSame(version, last)) continue
+          last = version
+          yield version
+        }
+        if (page.IsTruncated && !page.NextKeyMarker)
+          throw new IngestError('ARCHIVE_UNAVAILABLE', `bucket ${bucket}: the list of ${prefix} breaks off`)
+      } while (page.IsTruncated)
+    },
+
+    async inspect(version) {
+      const command = new HeadObjectCommand({ ...inputOf(version), ChecksumMode: 'ENABLED' })
+      const headers = await tries(`HeadObject ${version.key}`, () => client.send(command)).catch(ifThere)
+      if (!headers) return undefined
+      rights ??= maySeeLocks(version)
+      await rights
+      return versionFactsOf(version.key, headers)
+    },
+
+    async open(version) {
+      const where = `s3://${bucket}/${version.key}`
+      const command = new GetObjectCommand(inputOf(version))
+      const answer = await tries(`GetObject ${version.key}`, () => client.send(command)).catch(ifThere)
+      if (!answer) throw new IngestError('ARCHIVE_CONFLICT', `${where}: there is no such version`)
+      return octetsAsStored(where, answer.Body as Readable)
+    },
+
+    close: () => client.destroy(),
+  }
+}
+
+function isSame(a: VersionName, b: VersionName | undefined): boolean {
+  return a.key === b?.key && a.versionId === b.versionId
+}
+
+/** A version that never had a lock is no failure. */
+async function noLock(error: unknown): Promise<true | undefined> {
+  return error instanceof Error && error.name === 'NoSuchObjectLockConfiguration' ? true : undefined
+}
+
+function ifThere(error: unknown): undefined {
+  const missing = error instanceof IngestError && error.code !== 'ARCHIVE_MISSING'
+  if (!missing || statusOf(error.cause) !== 404) throw error
+}
