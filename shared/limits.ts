@@ -113,6 +113,17 @@ export const PARSER = {
   textOctets: 256 * KIB,
   previewCharacters: 500,
   attachments: 200,
+  /** 255 is what file systems take; the rest is for whoever puts a number before or behind it. */
+  fileNameOctets: 200,
+  /** Octets at the start of an attachment that tell its type: the entries of an Office document's ZIP stand in them. */
+  sniffOctets: 4 * KIB,
+  /** Of a bounce's report, a calendar, or an invoice in XML, whose signatures may stand before what is looked for. */
+  reportOctets: 64 * KIB,
+  /** Files embedded in one PDF that are looked at, and octets of each, compressed; an invoice with hundreds of lines has as many. */
+  embeddedFiles: 8,
+  embeddedFileOctets: 32 * KIB,
+  /** What these may grow to. */
+  inflatedOctets: 1 * MIB,
   addresses: 200,
   references: 100,
   /** Characters of one header value in the event. */

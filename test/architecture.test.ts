@@ -52,7 +52,7 @@ const RULES: readonly { readonly name: string; readonly where: RegExp; readonly 
     name: 'mail is pure: octets in, metadata out',
     where: /^shared\/mail\//,
     mayNotImport:
-      /^(?!shared\/mail\/|shared\/contract\/|shared\/limits\.ts$|libmime$|node:(crypto|string_decoder|util|buffer|stream)$)/,
+      /^(?!shared\/mail\/|shared\/contract\/|shared\/limits\.ts$|libmime$|node:(crypto|string_decoder|util|buffer|stream|zlib)$)/,
   },
   {
     name: 'shared is a library: it knows no entry point, no stack and no test',

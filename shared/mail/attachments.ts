@@ -1,38 +1,133 @@
-import { createHash } from 'node:crypto'
-import type { Attachment } from '../contract/event.ts'
+import { createHash, type Hash } from 'node:crypto'
+import type { Attachment, InvoiceData } from '../contract/event.ts'
 import { PARSER } from '../limits.ts'
+import { kindOf } from './attachment-kind.ts'
+import { contradicts, decodeUnicode, detectType, isEncryptedZip, PDF } from './file-type.ts'
+import { readInvoiceXml } from './invoice-xml.ts'
+import type { Place } from './mime-scanner.ts'
+import type { EncodedPart, Extent } from './parsed-message.ts'
 import type { PartHeader } from './part-header.ts'
+import { PdfScan } from './pdf-scan.ts'
 
-/** Measures the attachments of one message as their octets pass by; none are held. */
+/** What an attachment's octets are given to. */
+export interface AttachmentSink {
+  take(decoded: Buffer): void
+  /** There are no more; this is where they stand in the message. */
+  end(body: Extent): void
+}
+
+/** The start of a part that says more than a file does, when it has ended. */
+export type PartStart = (header: PartHeader, start: Buffer) => void
+
+/** Measures the attachments of one message as their octets pass by and looks at what they are; only their starts are held, one at a time. */
 export class Attachments {
   readonly list: Attachment[] = []
+  readonly encoded: Record<string, EncodedPart> = {}
   truncated = false
+  readonly #ended: PartStart
 
-  /** A function to give the decoded octets to and one to say that there are no more; undefined above the limit. */
-  begin(header: PartHeader, partPath: string): { take(octets: Buffer): void; end(): void } | undefined {
+  constructor(ended: PartStart) {
+    this.#ended = ended
+  }
+
+  /** Undefined above the limit. */
+  begin(header: PartHeader, place: Place): AttachmentSink | undefined {
     if (this.list.length === PARSER.attachments) {
       this.truncated = true
       return undefined
     }
-    const hash = createHash('sha256')
+    const { name, declaredName, contentId, disposition } = header
     const attachment: Attachment = {
       contentType: header.type,
       octets: 0,
       sha256: '',
-      disposition: header.disposition,
-      partPath,
+      disposition,
+      partPath: place.path || '1',
     }
-    if (header.name !== undefined) attachment.name = header.name
-    if (header.contentId !== undefined) attachment.contentId = header.contentId
+    if (name !== undefined) attachment.name = name
+    if (declaredName !== undefined && declaredName !== name) attachment.declaredName = declaredName
+    if (contentId !== undefined) attachment.contentId = contentId
     this.list.push(attachment)
+    const file = new OpenFile()
     return {
-      take: (octets) => {
-        attachment.octets += octets.length
-        hash.update(octets)
-      },
-      end: () => {
-        attachment.sha256 = hash.digest('hex')
+      take: (decoded) => file.take(decoded),
+      end: (body) => {
+        this.encoded[attachment.partPath] = { ...body, encoding: header.encoding }
+        file.describe(attachment, header, place)
+        this.#ended(header, file.start)
       },
     }
   }
+}
+
+/** A file as its octets pass by. */
+class OpenFile {
+  readonly #hash: Hash = createHash('sha256')
+  readonly #pieces: Buffer[] = []
+  #octets = 0
+  #held = 0
+  /** Octets to hold: enough to tell the type, then more of a text alone. */
+  #most: number = PARSER.sniffOctets
+  #looked = false
+  #detected: string | undefined
+  #pdf: PdfScan | undefined
+
+  take(octets: Buffer): void {
+    this.#octets += octets.length
+    this.#hash.update(octets)
+    let rest = this.#hold(octets)
+    if (!this.#looked && this.#held === PARSER.sniffOctets) {
+      this.#look()
+      rest = this.#hold(rest)
+    }
+    this.#pdf?.write(rest)
+  }
+
+  /** The start of a text, at most PARSER.reportOctets; of other files less. */
+  get start(): Buffer {
+    return this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces)
+  }
+
+  describe(attachment: Attachment, header: PartHeader, place: Place): void {
+    attachment.octets = this.#octets
+    attachment.sha256 = this.#hash.digest('hex')
+    if (!this.#looked) this.#look()
+    const detected = this.#detected
+    if (detected !== undefined) {
+      attachment.detectedType = detected
+      if (contradicts(detected, attachment.contentType, attachment.name)) attachment.typeMismatch = true
+    }
+    attachment.kind = kindOf(header, place, detected)
+    if (this.#pdf?.encrypted || isEncryptedZip(this.start)) attachment.encrypted = true
+    const invoice = this.#pdf ? this.#pdf.invoice : xmlInvoice(detected, this.start)
+    if (invoice) attachment.invoice = invoice
+  }
+
+  /** What is not held. */
+  #hold(octets: Buffer): Buffer {
+    const room = this.#most - this.#held
+    if (room === 0 || octets.length === 0) return octets
+    // Copied: the octets are lent.
+    const kept = Buffer.from(octets.subarray(0, room))
+    this.#pieces.push(kept)
+    this.#held += kept.length
+    return octets.subarray(kept.length)
+  }
+
+  #look(): void {
+    this.#looked = true
+    this.#detected = detectType(this.start)
+    if (this.#detected === PDF) {
+      this.#pdf = new PdfScan()
+      this.#pdf.write(this.start)
+    } else if (this.#detected === undefined || TEXT.test(this.#detected)) this.#most = PARSER.reportOctets
+  }
+}
+
+const TEXT = /^text\/|\bxml$/
+
+function xmlInvoice(detected: string | undefined, start: Buffer): InvoiceData | undefined {
+  if (detected !== 'application/xml') return undefined
+  const invoice = readInvoiceXml(decodeUnicode(start))
+  return invoice && { ...invoice, embedded: false }
 }

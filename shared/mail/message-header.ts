@@ -49,6 +49,7 @@ export function parseHeaderOnly(
     ...readHeader(fields, [root], furtherFields),
     text: { preview: '', truncated: false, source: 'none' },
     attachments: [],
+    encoded: {},
     attachmentsTruncated: false,
     parse: parseData([code]),
   }

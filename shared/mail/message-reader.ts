@@ -6,7 +6,7 @@ import type { PartSummary } from './message-class.ts'
 import { parseData, readHeader } from './message-header.ts'
 import { type Body, MimeScanner, type Place, type ScanHandler } from './mime-scanner.ts'
 import type { ParseCode } from './parse-code.ts'
-import type { ParsedMessage } from './parsed-message.ts'
+import type { Extent, ParsedMessage } from './parsed-message.ts'
 import { type PartHeader, readPartHeader } from './part-header.ts'
 import { TextPreview } from './text-preview.ts'
 import { type Take, type TransferDecoder, transferDecoder } from './transfer-encoding.ts'
@@ -15,14 +15,17 @@ import { type Take, type TransferDecoder, transferDecoder } from './transfer-enc
 export class MessageReader implements ScanHandler {
   readonly #scanner = new MimeScanner(this)
   readonly #partBounds = new Bounds()
-  readonly #attachments = new Attachments()
+  readonly #attachments = new Attachments(() => {})
   readonly #text = new TextPreview()
   readonly #parts: PartSummary[] = []
   readonly #codes = new Set<ParseCode>()
   readonly #furtherFields: readonly string[]
   #fields: HeaderFields | undefined
   #decoder: TransferDecoder | undefined
-  #endPart: () => void = () => {}
+  #endPart: (body: Extent) => void = () => {}
+  /** Where the body of the open part stands; -1 when nothing of it came yet. */
+  #bodyAt = -1
+  #bodyEnd = -1
 
   /** `furtherFields`: header fields, by lower-case name, that `headers` has besides the chosen few. */
   constructor(furtherFields: readonly string[]) {
@@ -64,15 +67,19 @@ export class MessageReader implements ScanHandler {
     return { boundary, subtype: header.type.slice('multipart/'.length) }
   }
 
-  body(octets: Buffer): void {
+  body(octets: Buffer, at: number): void {
+    if (this.#bodyAt < 0) this.#bodyAt = at
+    this.#bodyEnd = at + octets.length
     this.#decoder?.write(octets)
   }
 
   close(): void {
     this.#decoder?.end()
     this.#decoder = undefined
-    this.#endPart()
+    this.#endPart({ start: Math.max(0, this.#bodyAt), octets: this.#bodyEnd - this.#bodyAt })
     this.#endPart = () => {}
+    this.#bodyAt = -1
+    this.#bodyEnd = -1
   }
 
   problem(code: ParseCode): void {
@@ -84,13 +91,13 @@ export class MessageReader implements ScanHandler {
       if (this.#text.wants(type))
         this.#decode(header, this.#text.begin(type, header.parameter('charset') ?? ''))
     } else {
-      const attachment = this.#attachments.begin(header, place.path || '1')
+      const attachment = this.#attachments.begin(header, place)
       if (attachment) this.#decode(header, attachment)
     }
     return {}
   }
 
-  #decode(header: PartHeader, sink: { readonly take: Take; end(): void }): void {
+  #decode(header: PartHeader, sink: { readonly take: Take; end(body: Extent): void }): void {
     this.#decoder = transferDecoder(header.encoding, sink.take)
     if (!this.#decoder) {
       this.problem('UNKNOWN_ENCODING')
@@ -104,6 +111,7 @@ export class MessageReader implements ScanHandler {
       ...readHeader(this.#fields ?? readHeaderFields(Buffer.alloc(0)), this.#parts, this.#furtherFields),
       text: this.#text.result(),
       attachments: this.#attachments.list,
+      encoded: this.#attachments.encoded,
       attachmentsTruncated: this.#attachments.truncated || this.#partBounds.exceeded,
       parse: parseData(this.#codes),
     }

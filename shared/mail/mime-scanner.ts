@@ -22,7 +22,8 @@ export type Body = { readonly boundary: Buffer; readonly subtype: string } | { r
 export interface ScanHandler {
   /** A part begins: its header block, cut at the limit. For a Body without boundary `body` and `close` follow. */
   open(header: Buffer, place: Place): Body
-  body(octets: Buffer): void
+  /** `at`: where the octets stand in the message; those of one part follow each other. */
+  body(octets: Buffer, at: number): void
   close(): void
   problem(code: ParseCode): void
 }
@@ -54,6 +55,8 @@ export class MimeScanner {
   #place: Place = { path: '', within: '', number: 1 }
   #parts = 1
   #carry: Buffer = Buffer.alloc(0)
+  /** Octets of the message before those that are scanned. */
+  #before = 0
   #atLineStart = true
   #header: Buffer[] = []
   #headerOctets = 0
@@ -95,6 +98,7 @@ export class MimeScanner {
       else at = next.at
     }
     this.#carry = kept < 0 ? Buffer.alloc(0) : Buffer.from(data.subarray(kept))
+    this.#before += data.length - this.#carry.length
   }
 
   #scanHeader(data: Buffer, start: number, final: boolean): Step {
@@ -196,7 +200,8 @@ export class MimeScanner {
   }
 
   #take(data: Buffer, start: number, end: number): void {
-    if (this.#state === LEAF && end > start) this.#handler.body(data.subarray(start, end))
+    if (this.#state === LEAF && end > start)
+      this.#handler.body(data.subarray(start, end), this.#before + start)
   }
 
   /** The innermost open multipart that the line is a delimiter of: `--boundary`, or with `--` after it the last one. */

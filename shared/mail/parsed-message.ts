@@ -1,11 +1,25 @@
 import type { Attachment, MessageClass, MessageData, ParseData, TextData } from '../contract/event.ts'
 
+/** A run of octets of a message. */
+export interface Extent {
+  readonly start: number
+  readonly octets: number
+}
+
+/** Where the body of a part stands among the octets of its message, and how it is encoded. */
+export interface EncodedPart extends Extent {
+  /** Content-Transfer-Encoding, lower case; '' when absent. */
+  readonly encoding: string
+}
+
 /** What is read out of a message's octets; the part of the event that depends on nothing else. */
 export interface ParsedMessage {
   readonly message: MessageData
   readonly text: TextData
   readonly attachments: readonly Attachment[]
   readonly attachmentsTruncated: boolean
+  /** Of each attachment, by its partPath: to read it again without a parse. */
+  readonly encoded: Readonly<Record<string, EncodedPart>>
   readonly class: MessageClass
   readonly authentication: readonly string[]
   readonly parse: ParseData

@@ -1,7 +1,8 @@
 import libmime from 'libmime'
 import { PARSER } from '../limits.ts'
-import type { Bounds } from './clean-text.ts'
+import { type Bounds, oneLine } from './clean-text.ts'
 import { decodeEncodedWords } from './encoded-words.ts'
+import { safeFileName } from './file-name.ts'
 import type { HeaderFields } from './header-fields.ts'
 import type { Place } from './mime-scanner.ts'
 
@@ -11,7 +12,10 @@ export interface PartHeader {
   readonly type: string
   readonly parameter: (name: string) => string | undefined
   readonly disposition: 'attachment' | 'inline'
+  /** Safe to give to a file. */
   readonly name: string | undefined
+  /** As declared, on one line. */
+  readonly declaredName: string | undefined
   readonly contentId: string | undefined
   /** Lower case; '' when absent. */
   readonly encoding: string
@@ -26,12 +30,14 @@ export function readPartHeader(fields: HeaderFields, place: Place, bounds: Bound
   const disposition = parameters(fields.first('content-disposition'))
   const attached = disposition !== undefined && !/^(?:inline)?$/i.test(disposition.value.trim())
   const content = parameters(fields.first('content-type')?.replace(MISSING_SEMICOLON, '$1; '))
-  const name = safeName(parameter(disposition, 'filename') ?? parameter(content, 'name'), bounds)
+  const declared = parameter(disposition, 'filename') ?? parameter(content, 'name') ?? ''
+  const name = safeFileName(declared)
   return {
     type: mediaType(content?.value, place, attached || name !== undefined),
     parameter: (name) => content?.params[name],
     disposition: attached ? 'attachment' : 'inline',
     name,
+    declaredName: bounds.text(oneLine(declared)) || undefined,
     contentId: contentId(fields.first('content-id'), bounds),
     encoding: encodingToken(fields.first('content-transfer-encoding')),
   }
@@ -71,18 +77,4 @@ function encodingToken(value: string | undefined): string {
 function contentId(value: string | undefined, bounds: Bounds): string | undefined {
   const id = decodeEncodedWords(value ?? '').replace(/^<|>$/g, '')
   return id ? bounds.text(id) : undefined
-}
-
-/** Marks that change the direction or hide: they can make `exe.pdf` of `fdp.exe`. */
-const DECEPTIVE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c]/g
-
-/** The last component of what was declared, without controls; undefined when nothing is left. */
-function safeName(declared: string | undefined, bounds: Bounds): string | undefined {
-  if (!declared) return undefined
-  const clean = declared
-    .toWellFormed()
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '')
-    .replace(DECEPTIVE, '')
-  const name = clean.slice(Math.max(clean.lastIndexOf('/'), clean.lastIndexOf('\\')) + 1).trim()
-  return name === '' || name === '.' || name === '..' ? undefined : bounds.text(name)
 }

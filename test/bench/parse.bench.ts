@@ -115,7 +115,7 @@ function withAttachment(number: number, octets: number): Buffer {
       'Content-Transfer-Encoding: base64',
       'Content-Disposition: attachment; filename="invoice.pdf"',
       '',
-      base64Lines(noise(octets, `${number}`)),
+      base64Lines(Buffer.concat([Buffer.from('%PDF-1.7\n'), noise(octets, `${number}`)])),
       '--mix--',
       '',
     ].join('\r\n'),
@@ -163,19 +163,25 @@ interface Rate {
   readonly megabytes: number
 }
 
+/** Time that this thread was given by a processor: what others do on the machine meanwhile does not count. */
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
+
 /** Messages and megabytes a second; reads all of them until the time is over, at least once. */
 async function rate(messages: readonly Buffer[], read: (octets: Buffer) => Promise<unknown>): Promise<Rate> {
   for (const octets of messages.slice(0, 50)) await read(octets)
-  const started = performance.now()
+  const startedMs = threadMs()
   let count = 0
   let octetsRead = 0
-  while (performance.now() - started < SECONDS * 1000)
+  while (threadMs() - startedMs < SECONDS * 1000)
     for (const octets of messages) {
       await read(octets)
       count++
       octetsRead += octets.length
     }
-  const seconds = (performance.now() - started) / 1000
+  const seconds = (threadMs() - startedMs) / 1000
   return { messages: count / seconds, megabytes: octetsRead / 1e6 / seconds }
 }
 

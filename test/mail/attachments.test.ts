@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
+import type { AttachmentKind } from '../../shared/contract/event.ts'
 import { PARSER } from '../../shared/limits.ts'
 import { parseMessage } from '../../shared/mail/parse-message.ts'
+import { inPieces } from '../support/pieces.ts'
 import { largeMessage } from '../support/sample-messages.ts'
 
 function sha256(octets: Buffer | string): string {
@@ -50,6 +52,8 @@ describe('attachments', () => {
         disposition: 'attachment',
         contentId: '1@b',
         partPath: '2',
+        detectedType: 'application/pdf',
+        kind: 'file',
       },
       {
         name: 'b.csv',
@@ -58,6 +62,7 @@ describe('attachments', () => {
         sha256: sha256('a=1\r\nbc'),
         disposition: 'inline',
         partPath: '3',
+        kind: 'file',
       },
     ])
   })
@@ -76,6 +81,7 @@ describe('attachments', () => {
         sha256: sha256(nested),
         disposition: 'inline',
         partPath: '1',
+        kind: 'message',
       },
     ])
     assert.equal(text.source, 'none')
@@ -92,6 +98,75 @@ describe('attachments', () => {
     const related = mixed([['Content-Type: text/html'], 'a'], [['Content-Type: text/html'], 'b'])
     assert.deepEqual(await paths(Buffer.from(related.toString().replace('mixed', 'related'))), ['2'])
     assert.deepEqual(await paths(Buffer.from('Content-Type: application/pdf\r\n\r\nx')), ['1'])
+  })
+
+  const KINDS: readonly (readonly [AttachmentKind, string, readonly string[], string])[] = [
+    ['file', 'a document', ['Content-Type: application/pdf; name=a.pdf'], '%PDF-1.4'],
+    ['file', 'a picture of its own', ['Content-Type: image/gif', 'Content-ID: <1@b>'], 'GIF89a'],
+    ['archive', 'a ZIP', ['Content-Type: application/octet-stream; name=a.bin'], 'PK\x03\x04'],
+    ['archive', 'a ZIP that was cut off', ['Content-Type: application/zip'], ''],
+    ['tnef', 'winmail.dat by its type', ['Content-Type: application/ms-tnef'], 'x'],
+    ['tnef', 'winmail.dat by its name', ['Content-Type: application/octet-stream; name=WINMAIL.DAT'], 'x'],
+    ['calendar', 'an invitation', ['Content-Type: text/calendar; method=REQUEST'], 'BEGIN:VCALENDAR'],
+    ['signature', 'a signature', ['Content-Type: application/pgp-signature; name=signature.asc'], 'x'],
+    ['report', 'the report of a bounce', ['Content-Type: message/delivery-status'], 'Action: failed'],
+    ['message', 'a message', ['Content-Type: message/rfc822; name=a.eml'], 'Subject: x\r\n\r\nx'],
+  ]
+  for (const [kind, what, fields, body] of KINDS)
+    test(`are told apart: ${what} is ${kind}`, async () => {
+      assert.equal((await parseMessage(mixed([[], 'text'], [fields, body]))).attachments[0]?.kind, kind)
+    })
+
+  test('that HTML shows are inline images: in a multipart/related, with an id', async () => {
+    const picture = ['Content-Type: image/gif; name=logo.gif', 'Content-Disposition: inline']
+    const related = Buffer.from(
+      mixed(
+        [['Content-Type: text/html'], '<img src=cid:1@b>'],
+        [[...picture, 'Content-ID: <1@b>'], 'GIF89a'],
+        [picture, 'GIF89a'],
+      )
+        .toString()
+        .replace('mixed', 'related'),
+    )
+
+    assert.deepEqual(
+      (await parseMessage(related)).attachments.map(({ kind }) => kind),
+      ['inline-image', 'file'],
+    )
+  })
+
+  test('that are not what they say are marked', async () => {
+    const { attachments } = await parseMessage(
+      mixed(
+        [['Content-Type: application/pdf; name=invoice.pdf'], 'MZ\x90'],
+        [['Content-Type: application/pdf; name=invoice.pdf'], '%PDF-1.4'],
+      ),
+    )
+
+    assert.deepEqual(
+      attachments.map(({ typeMismatch }) => typeMismatch),
+      [true, undefined],
+    )
+  })
+
+  test('can be read again: where each stands in the message, and how it is encoded', async () => {
+    const octets = mixed(
+      [[], 'text'],
+      [['Content-Type: image/png', 'Content-Transfer-Encoding: BASE64'], 'AAAA\r\nBBBB'],
+      [['Content-Type: image/png'], ''],
+    )
+    for (const size of [1, 7, octets.length]) {
+      const { encoded, attachments } = await parseMessage(inPieces(octets, size))
+      const bodies = attachments.map(({ partPath }) => {
+        const { start, octets: length, encoding } = encoded[partPath] ?? assert.fail(partPath)
+        return [octets.toString('latin1', start, start + length), encoding]
+      })
+
+      assert.deepEqual(bodies, [
+        ['AAAA\r\nBBBB', 'base64'],
+        ['', ''],
+      ])
+    }
   })
 
   test('of no octets have the SHA-256 of nothing', async () => {

@@ -99,7 +99,7 @@ describe('the file name of a part', () => {
     [
       'continued in ten pieces and more',
       Array.from({ length: 12 }, (_, n) => `filename*${n}=${n}.`).join(';'),
-      '0.1.2.3.4.5.6.7.8.9.10.11.',
+      '0.1.2.3.4.5.6.7.8.9.10.11',
     ],
     ['continued and encoded', "filename*0*=utf-8''M%C3; filename*1*=%A4rz; filename*2=.pdf", 'März.pdf'],
     [
@@ -112,7 +112,7 @@ describe('the file name of a part', () => {
     [
       'an encoded word in an encoded name, decoded once',
       "filename*=utf-8''%3D%3Futf-8%3Fq%3Fa%3F%3D",
-      '=?utf-8?q?a?=',
+      '=_utf-8_q_a_=',
     ],
     ['a path', 'filename="/etc/cron.d/a.pdf"', 'a.pdf'],
     ['a path of Windows', String.raw`filename="C:\\Temp\\a.pdf"`, 'a.pdf'],
@@ -122,7 +122,7 @@ describe('the file name of a part', () => {
     ['dots alone', 'filename=".."', undefined],
     ['white space alone', 'filename="  "', undefined],
     ['empty', 'filename=""', undefined],
-    ['a line break', "filename*=utf-8''a%0D%0ABcc%3A%20b.pdf", 'aBcc: b.pdf'],
+    ['a line break', "filename*=utf-8''a%0D%0ABcc%3A%20b.pdf", 'aBcc_ b.pdf'],
     ['NUL', "filename*=utf-8''a.pdf%00.exe", 'a.pdf.exe'],
     ['an escape sequence', "filename*=utf-8''%1B%5B2Ja%C2%9B.pdf", '[2Ja.pdf'],
     ['a mark that turns the direction', "filename*=utf-8''invoice%E2%80%AEfdp.exe", 'invoicefdp.exe'],
@@ -142,12 +142,25 @@ describe('the file name of a part', () => {
     assert.equal(read([type, 'Content-Disposition: attachment']).name, 'b.pdf')
   })
 
+  test('is there as declared too, on one line', () => {
+    const { declaredName } = read([
+      "Content-Disposition: attachment; filename*=utf-8''..%2F%E2%80%AEfdp%0D%0A.exe",
+    ])
+
+    assert.equal(declaredName, '../\u202efdp .exe')
+  })
+
   test('is cut at the limit, which is said', () => {
     const bounds = new Bounds()
 
-    const { name } = read([`Content-Disposition: attachment; filename=${'a'.repeat(5000)}`], FIRST, bounds)
+    const { name, declaredName } = read(
+      [`Content-Disposition: attachment; filename=${'a'.repeat(5000)}`],
+      FIRST,
+      bounds,
+    )
 
-    assert.equal(name?.length, PARSER.headerCharacters)
+    assert.equal(name?.length, PARSER.fileNameOctets)
+    assert.equal(declaredName?.length, PARSER.headerCharacters)
     assert.equal(bounds.exceeded, true)
   })
 

@@ -64,6 +64,7 @@ export function parsedMessages({ text, list }: Bounds): fc.Arbitrary<ParsedMessa
     }),
     attachments: fc.array(attachment, list),
     attachmentsTruncated: cut,
+    encoded: fc.constant({}),
     class: fc.constantFrom(...MESSAGE_CLASSES),
     authentication: texts,
     parse: fc.constant({ status: 'parsed', version: '1' } as const),

@@ -75,7 +75,9 @@ export function readingOf(parsed: ParsedMessage): Reading {
     date: message.date === undefined ? undefined : Date.parse(message.date),
     messageId: message.messageId ?? '',
     references: message.references,
-    attachments: parsed.attachments.map(({ name, octets, sha256 }) => `${name ?? ''} ${octets} ${sha256}`),
+    attachments: parsed.attachments.map(
+      ({ name, declaredName = name, octets, sha256 }) => `${declaredName ?? ''} ${octets} ${sha256}`,
+    ),
     text: parsed.text.source === 'plain' ? parsed.text.preview : '',
   }
 }

@@ -17,6 +17,11 @@ export function* everyCut(octets: Buffer): Generator<Buffer[]> {
   yield singleOctets(octets)
 }
 
+/** As from a socket that gives so many octets at once. */
+export async function* inPieces(octets: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < octets.length; at += size) yield octets.subarray(at, at + size)
+}
+
 /** Octets, and offsets to cut them at. */
 export function octetsInPieces(
   octets: fc.Arbitrary<Buffer>,
