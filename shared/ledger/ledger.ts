@@ -184,6 +184,20 @@ export class Ledger {
   }
 }
 
+/** A place where the chain does not hold. */
+export interface ChainFault {
+  /** `segment-missing`: its number is left out. `segment-unreadable`: it is no segment. `chain-broken`: it follows another one than the one before it. */
+  readonly kind: 'segment-missing' | 'segment-unreadable' | 'chain-broken'
+  readonly key: ObjectKey
+  readonly expected: string
+  readonly found: string
+  readonly error: IngestError
+}
+
+export type Link =
+  | { readonly segment: StoredSegment; readonly fault: undefined }
+  | { readonly segment: undefined; readonly fault: ChainFault }
+
 /**
  * Every segment after `after` in order, the chain checked. Rejects with LEDGER_CORRUPT at the first that is missing, unreadable
  * or does not name its predecessor.
@@ -193,27 +207,37 @@ export async function* readSegments(
   archive: Archive,
   after?: { readonly seq: number; readonly sha256: Sha256 },
 ): AsyncGenerator<StoredSegment> {
-  let head = after
-  for await (const segment of readAhead(mailbox, archive, after?.seq ?? 0)) {
-    const { header } = segment
-    const where = ledgerKey(mailbox, header.seq)
-    if (header.previous !== (head?.sha256 ?? null))
-      throw new IngestError(
-        'LEDGER_CORRUPT',
-        `${where}: it follows ${header.previous ?? 'nothing'}, and the segment before is ${head?.sha256 ?? 'nothing'}`,
-      )
-    head = { seq: header.seq, sha256: segment.sha256 }
+  for await (const { segment, fault } of readChain(mailbox, archive, after)) {
+    if (fault) throw fault.error
     yield segment
   }
 }
 
-/** Segments are small and far away: several are read at once. */
-async function* readAhead(
+/** Every segment that can be read, in order, and before it what is wrong with it or with those that are left out. Rejects with ARCHIVE_… codes. */
+export async function* readChain(
   mailbox: MailboxId,
   archive: Archive,
-  after: number,
-): AsyncGenerator<StoredSegment> {
-  const reading: Promise<StoredSegment>[] = []
+  after?: { readonly seq: number; readonly sha256: Sha256 },
+): AsyncGenerator<Link> {
+  /** Of the segment before; undefined after one that could not be read, for nothing can be compared then. */
+  let previous: Sha256 | null | undefined = after?.sha256 ?? null
+  for await (const link of readAhead(mailbox, archive, after?.seq ?? 0)) {
+    const { segment } = link
+    if (segment && previous !== undefined && segment.header.previous !== previous)
+      yield faultOf(
+        'chain-broken',
+        ledgerKey(mailbox, segment.header.seq),
+        `a segment that follows ${previous ?? 'nothing'}`,
+        `one that follows ${segment.header.previous ?? 'nothing'}`,
+      )
+    previous = segment?.sha256
+    yield link
+  }
+}
+
+/** Segments are small and far away: several are read at once. */
+async function* readAhead(mailbox: MailboxId, archive: Archive, after: number): AsyncGenerator<Link> {
+  const reading: Promise<Link>[] = []
   try {
     let expected = after + 1
     const start = after > 0 ? ledgerKey(mailbox, after) : undefined
@@ -221,22 +245,51 @@ async function* readAhead(
       const seq = parseLedgerKey(key)?.seq
       if (seq === undefined) continue
       if (seq !== expected)
-        throw new IngestError(
-          'LEDGER_CORRUPT',
-          `${ledgerKey(mailbox, expected)} is missing, yet ${key} is there`,
+        reading.push(
+          Promise.resolve(
+            faultOf(
+              'segment-missing',
+              ledgerKey(mailbox, expected),
+              'a segment',
+              `none, yet ${key} is there`,
+            ),
+          ),
         )
-      expected++
-      const segment = readSegment(mailbox, archive, seq)
+      expected = seq + 1
+      const link = readLink(mailbox, archive, seq)
       // Its failure is met when its turn comes.
-      segment.catch(() => undefined)
-      reading.push(segment)
-      if (reading.length >= LEDGER.segmentsReadAhead) yield await (reading.shift() as Promise<StoredSegment>)
+      link.catch(() => undefined)
+      reading.push(link)
+      while (reading.length >= LEDGER.segmentsReadAhead) yield await (reading.shift() as Promise<Link>)
     }
-    while (reading.length > 0) yield await (reading.shift() as Promise<StoredSegment>)
+    while (reading.length > 0) yield await (reading.shift() as Promise<Link>)
   } finally {
     // A reader that stopped early leaves no request behind.
     await Promise.allSettled(reading)
   }
+}
+
+/** What is wrong with the ledger itself, not with the way to it. */
+const BROKEN: ReadonlySet<string> = new Set(['LEDGER_CORRUPT', 'ARCHIVE_CONFLICT'])
+
+async function readLink(mailbox: MailboxId, archive: Archive, seq: number): Promise<Link> {
+  try {
+    return { segment: await readSegment(mailbox, archive, seq), fault: undefined }
+  } catch (error) {
+    if (!(error instanceof IngestError) || !BROKEN.has(error.code)) throw error
+    const { fault } = faultOf('segment-unreadable', ledgerKey(mailbox, seq), 'a segment', error.message)
+    return { segment: undefined, fault: { ...fault, error } }
+  }
+}
+
+function faultOf(
+  kind: ChainFault['kind'],
+  key: ObjectKey,
+  expected: string,
+  found: string,
+): Extract<Link, { segment: undefined }> {
+  const error = new IngestError('LEDGER_CORRUPT', `${key}: expected ${expected}, found ${found}`)
+  return { segment: undefined, fault: { kind, key, expected, found, error } }
 }
 
 /** Rejects with ARCHIVE_CONFLICT when it is not there, LEDGER_CORRUPT when it is not a segment of this mailbox and number. */

@@ -2,8 +2,7 @@ import type { Archive } from '../archive/archive.ts'
 import { archivedEventId } from '../contract/event.ts'
 import type { MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
 import { parseRawKey, rawKey, rawPrefix } from '../contract/object-key.ts'
-import { IngestError } from '../errors.ts'
-import { readSegments } from './ledger.ts'
+import { readChain } from './ledger.ts'
 
 export interface Verification {
   readonly mailbox: MailboxId
@@ -45,23 +44,22 @@ export async function verifyLedger(
   const problems: Problem[] = []
   let segments = 0
   let head: Sha256 | undefined
-  try {
-    for await (const segment of readSegments(mailbox, archive)) {
-      segments++
-      head = segment.sha256
-      progress(segments)
-      for (const entry of segment.entries) {
-        if (entry.type === 'announced') pending.delete(entry.event)
-        if (entry.type !== 'message') continue
-        named.set(entry.sha256 as Sha256, entry.octets)
-        const event = archivedEventId(mailbox, entry.sha256 as Sha256)
-        if (entry.outcome === 'pending') pending.add(event)
-        else if (entry.outcome === 'announced') pending.delete(event)
-      }
+  for await (const { segment, fault } of readChain(mailbox, archive)) {
+    if (fault) {
+      problems.push({ kind: 'chain', key: fault.key, reason: fault.error.message })
+      continue
     }
-  } catch (error) {
-    if (!(error instanceof IngestError) || !BROKEN.has(error.code)) throw error
-    problems.push({ kind: 'chain', key: `ledger/${mailbox}/` as ObjectKey, reason: error.message })
+    segments++
+    head = segment.sha256
+    progress(segments)
+    for (const entry of segment.entries) {
+      if (entry.type === 'announced') pending.delete(entry.event)
+      if (entry.type !== 'message') continue
+      named.set(entry.sha256 as Sha256, entry.octets)
+      const event = archivedEventId(mailbox, entry.sha256 as Sha256)
+      if (entry.outcome === 'pending') pending.add(event)
+      else if (entry.outcome === 'announced') pending.delete(event)
+    }
   }
 
   const missing = new Map(named)
@@ -94,6 +92,3 @@ export async function verifyLedger(
     unrecorded,
   }
 }
-
-/** What is wrong with the ledger itself, not with the way to it. */
-const BROKEN: ReadonlySet<string> = new Set(['LEDGER_CORRUPT', 'ARCHIVE_CONFLICT'])

@@ -153,7 +153,7 @@ describe('a ledger that somebody meddled with', () => {
       openLedger(MAILBOX, { archive: await changed(2, () => undefined), state: undefined }),
       {
         ...corrupt,
-        message: /0000000002\.ndjson is missing/,
+        message: /0000000002\.ndjson: expected a segment, found none/,
       },
     )
   })
@@ -164,7 +164,7 @@ describe('a ledger that somebody meddled with', () => {
     )
     await assert.rejects(openLedger(MAILBOX, { archive, state: undefined }), {
       ...corrupt,
-      message: /0000000003\.ndjson: it follows/,
+      message: /0000000003\.ndjson: expected a segment that follows/,
     })
   })
 
