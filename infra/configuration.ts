@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { type Config, parseConfig } from '../shared/contract/config.ts'
+import type { Config } from '../shared/contract/config.ts'
+import { parseConfig } from '../shared/contract/config-text.ts'
 import { deploymentProblems } from '../shared/contract/deployment.ts'
 
 const EXAMPLE = join(import.meta.dirname, 'example', 'mailsluice.yaml')

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { isMap, isSeq, parseDocument } from 'yaml'
-import { parseConfig } from '../../shared/contract/config.ts'
+import { parseConfig } from '../../shared/contract/config-text.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 
 /** mailsluice.yaml as it is now. */

@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { type Config, type MailboxConfig, parseConfig } from '../../shared/contract/config.ts'
+import type { Config, MailboxConfig } from '../../shared/contract/config.ts'
+import { parseConfig } from '../../shared/contract/config-text.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 
 export interface Settings {

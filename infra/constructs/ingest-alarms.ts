@@ -162,13 +162,15 @@ export class IngestAlarms extends Construct {
   }
 
   private watchFunctions(): void {
-    for (const name of ['probe-mailboxes', 'drain-mailbox'] as const)
-      this.add('function-failing', {
-        subject: name,
-        description: `${name} fails with a defect or runs into its timeout; what goes wrong with a mailbox does not count here.`,
-        metric: this.props.functions[name].function.metricErrors(),
-        periods: 2,
-      })
+    // The other's errors are failing ticks.
+    for (const [name, { function: it }] of Object.entries(this.props.functions))
+      if (name !== ('schedule-drains' satisfies FunctionName))
+        this.add('function-failing', {
+          subject: name,
+          description: `${name} fails with a defect or runs into its timeout; what goes wrong with a mailbox does not count here.`,
+          metric: it.metricErrors(),
+          periods: 2,
+        })
   }
 
   private watchQueues(): void {

@@ -19,7 +19,6 @@ import type { RequestQueue } from './request-queue.ts'
 export interface IngestDashboardProps {
   readonly deployment: string
   readonly functions: Readonly<Record<FunctionName, IngestFunction>>
-  readonly memoryMib: Readonly<Record<FunctionName, number>>
   readonly requests: Readonly<Record<'probe' | 'drain', RequestQueue>>
   readonly events: Readonly<Record<string, EventQueue>>
   readonly alarms: readonly cloudwatch.IAlarm[]
@@ -123,16 +122,15 @@ function queues({ requests, events, ...props }: IngestDashboardProps): cloudwatc
 function cost({
   deployment,
   functions,
-  memoryMib,
-}: Pick<IngestDashboardProps, 'deployment' | 'functions' | 'memoryMib'>): cloudwatch.IWidget {
+}: Pick<IngestDashboardProps, 'deployment' | 'functions'>): cloudwatch.IWidget {
   const usingMetrics: Record<string, cloudwatch.IMetric> = {
     messages: countOf(deployment, 'messagesAnnounced', 'drain-mailbox'),
   }
   const terms = [`FILL(messages, 0) * ${PRICE_OF_A_MESSAGE.toFixed(9)}`]
-  for (const [index, name] of (Object.keys(functions) as FunctionName[]).entries()) {
-    usingMetrics[`ms${index}`] = functions[name].function.metricDuration({ statistic: cloudwatch.Stats.SUM })
-    usingMetrics[`calls${index}`] = functions[name].function.metricInvocations()
-    const perMs = (memoryMib[name] / 1024 / 1000) * PRICES.lambdaGigabyteSecond
+  for (const [index, { function: it, memoryMib }] of Object.values(functions).entries()) {
+    usingMetrics[`ms${index}`] = it.metricDuration({ statistic: cloudwatch.Stats.SUM })
+    usingMetrics[`calls${index}`] = it.metricInvocations()
+    const perMs = (memoryMib / 1024 / 1000) * PRICES.lambdaGigabyteSecond
     terms.push(
       `FILL(ms${index}, 0) * ${perMs.toFixed(14)} + FILL(calls${index}, 0) * ${PRICES.lambdaRequest.toFixed(9)}`,
     )

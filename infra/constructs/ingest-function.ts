@@ -12,7 +12,8 @@ import { acknowledge, acknowledgePrefixes } from './acknowledged.ts'
 export interface IngestFunctionProps {
   readonly name: FunctionName
   readonly code: lambda.Code
-  readonly memoryMib: number
+  /** @default as FUNCTIONS has it */
+  readonly memoryMib?: number | undefined
   /** Of /tmp. @default 512, which costs nothing */
   readonly spoolMib?: number | undefined
   readonly environment: Readonly<Record<string, string>>
@@ -34,10 +35,13 @@ export class IngestFunction extends Construct {
   readonly function: lambda.Function
   readonly role: iam.Role
   readonly timeout: Duration
+  readonly memoryMib: number
 
   constructor(scope: Construct, id: string, props: IngestFunctionProps) {
     super(scope, id)
-    this.timeout = Duration.seconds(FUNCTIONS[props.name].timeoutSeconds)
+    const { timeoutSeconds, memoryMib } = FUNCTIONS[props.name]
+    this.timeout = Duration.seconds(timeoutSeconds)
+    this.memoryMib = props.memoryMib ?? memoryMib
     const logGroup = new logs.LogGroup(this, 'Log', {
       retention: props.logDays,
       // Whoever deletes the stack wants to know afterwards what happened; the logs end by themselves.
@@ -75,7 +79,7 @@ export class IngestFunction extends Construct {
       code: props.code,
       role: this.role.withoutPolicyUpdates(),
       timeout: this.timeout,
-      memorySize: props.memoryMib,
+      memorySize: this.memoryMib,
       ...(props.spoolMib === undefined ? {} : { ephemeralStorageSize: Size.mebibytes(props.spoolMib) }),
       environment: { ...RUNTIME_ENVIRONMENT, ...props.environment },
       logGroup,

@@ -12,10 +12,10 @@ import type {
   ScheduleDrainsEnvironment,
 } from '../../shared/contract/environment.ts'
 import { FUNCTIONS, type FunctionName } from '../../shared/contract/functions.ts'
+import { TICK_INPUT } from '../../shared/contract/messages.ts'
 import { parseSqsAddress } from '../../shared/contract/queue-address.ts'
 import { AlarmTopic } from './alarm-topic.ts'
 import { DEAD_LETTERS_KEPT, QUEUE_PROPS } from './dead-letters.ts'
-import { DrainSchedule } from './drain-schedule.ts'
 import { EventQueue } from './event-queue.ts'
 import {
   drainRights,
@@ -26,6 +26,7 @@ import {
   relayRights,
   send,
 } from './function-rights.ts'
+import { FunctionSchedule } from './function-schedule.ts'
 import { IdleRelay, type RelayOptions } from './idle-relay.ts'
 import { IngestAlarms } from './ingest-alarms.ts'
 import { IngestDashboard } from './ingest-dashboard.ts'
@@ -138,10 +139,16 @@ export class MailIngest extends Construct {
       'probe-mailboxes': this.probeMailboxes(),
       'drain-mailbox': this.drainMailbox(),
     }
-    new DrainSchedule(this, 'Schedule', {
+    new FunctionSchedule(this, 'Schedule', {
+      description: 'Mailsluice: asks which mailboxes are due',
       target: this.functions['schedule-drains'].function,
       deadLetters: scheduleDeadLetters,
-      tick: TICK,
+      rate: TICK,
+      // It carries the time that it is meant for.
+      window: Duration.minutes(1),
+      input: TICK_INPUT,
+      // Five minutes later the next ticks have done its work.
+      worthFor: Duration.minutes(5),
     })
 
     this.relay = props.relay && this.makeRelay(props.relay)
@@ -164,20 +171,8 @@ export class MailIngest extends Construct {
     })
     this.dashboard = new IngestDashboard(this, 'Dashboard', {
       ...shown,
-      memoryMib: this.memoryMib,
       alarms: this.alarms.alarms,
     })
-  }
-
-  private get memoryMib(): Readonly<Record<FunctionName, number>> {
-    return {
-      // Reads a list of up to 10,000 mailboxes, 5 MB of JSON, and sends a few requests.
-      'schedule-drains': 256,
-      // Waits for 25 servers; a snapshot of a mailbox with a million messages takes tens of MiB.
-      'probe-mailboxes': 512,
-      // 64 MiB of mail in flight, a parser with a heap of 192 MiB, and half a processor for TLS and SHA-256.
-      'drain-mailbox': this.props.drainMemoryMib ?? 1024,
-    }
   }
 
   /** One construct for each queue, also where two names lead to it. */
@@ -236,6 +231,7 @@ export class MailIngest extends Construct {
         find('FindEventQueues', eventArns),
         postpone([this.drainRequests.queue.queueArn]),
       ],
+      memoryMib: this.props.drainMemoryMib,
       // Large messages wait here, up to 150 MiB each; beyond 512 MiB this costs a thousandth of the memory's price.
       spoolMib: 4096,
       reservedConcurrency: this.reserved(this.drainsAtOnce),
@@ -271,14 +267,13 @@ export class MailIngest extends Construct {
     name: FunctionName,
     props: Pick<
       ConstructorParameters<typeof IngestFunction>[2],
-      'environment' | 'statements' | 'deadLetters' | 'spoolMib' | 'reservedConcurrency'
+      'environment' | 'statements' | 'deadLetters' | 'memoryMib' | 'spoolMib' | 'reservedConcurrency'
     >,
   ): IngestFunction {
     return new IngestFunction(this, name, {
       ...props,
       name,
       code: this.props.code(name),
-      memoryMib: this.memoryMib[name],
       logDays: this.logDays,
       logKey: this.key,
       vpc: this.network,

@@ -1,4 +1,3 @@
-import { LineCounter, parseDocument } from 'yaml'
 import * as z from 'zod'
 import { lineOf, linesOf, sayMistake } from './config-mistakes.ts'
 import { configMistakes } from './config-rules.ts'
@@ -175,34 +174,7 @@ export type ConfigResult =
 /** Mistakes in one mailbox stand together: `mailboxes[2]` before `mailboxes[10]`. */
 const BY_PLACE = new Intl.Collator('en', { numeric: true })
 
-/** Reads mailsluice.yaml. Never throws: every mistake is a line `path: what is wrong; expected what`. */
-export function parseConfig(text: string): ConfigResult {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { schema: 'core', prettyErrors: false, lineCounter: lines })
-  const faults = [...document.errors, ...document.warnings]
-  if (faults.length > 0)
-    return {
-      problems: faults.map(({ message, pos: [at] }) => {
-        const { line, col } = lines.linePos(at)
-        // What it quotes may be a secret.
-        const said = message.replace(/(?<=\w): .*|\\.*/s, '').trimEnd()
-        return `line ${line}, column ${col}: not valid YAML: ${said}`
-      }),
-    }
-  let value: unknown
-  try {
-    value = document.toJS({ maxAliasCount: 100 })
-  } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error
-    return {
-      problems: [
-        '(top level): not valid YAML: an alias (*name) without its anchor (&name), or too many of them',
-      ],
-    }
-  }
-  return validateConfig(value)
-}
-
+/** What is written in mailsluice.yaml, as values. Never throws: every mistake is a line `path: what is wrong; expected what`. */
 export function validateConfig(value: unknown): ConfigResult {
   const result = configSchema.safeParse(value, { error: sayMistake })
   const problems = [...linesOf(result.error?.issues ?? []), ...configMistakes(value).map(lineOf)]

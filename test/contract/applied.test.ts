@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { encodeApplied, parseApplied } from '../../shared/contract/applied.ts'
-import { type Config, parseConfig } from '../../shared/contract/config.ts'
+import type { Config } from '../../shared/contract/config.ts'
+import { parseConfig } from '../../shared/contract/config-text.ts'
 
 const CONFIG = `
 archive: { bucket: acme-mail, retention: { mode: governance, days: 2555 } }

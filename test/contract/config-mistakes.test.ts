@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { parseConfig, validateConfig } from '../../shared/contract/config.ts'
+import { validateConfig } from '../../shared/contract/config.ts'
+import { parseConfig } from '../../shared/contract/config-text.ts'
 import { MESSAGE_CLASSES } from '../../shared/contract/event.ts'
 
 const MAILBOX = { id: 'a', protocol: 'imap', host: 'imap.example.com', user: 'u', credential: 'env:A' }

@@ -4,11 +4,11 @@ import fc from 'fast-check'
 import {
   type Config,
   durationMs,
-  parseConfig,
   portOf,
   settingsWithoutEffect,
   validateConfig,
 } from '../../shared/contract/config.ts'
+import { parseConfig } from '../../shared/contract/config-text.ts'
 
 const MAILBOX = { id: 'a', protocol: 'imap', host: 'imap.example.com', user: 'u', credential: 'env:A' }
 

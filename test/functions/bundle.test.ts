@@ -33,10 +33,12 @@ describe('the bundles', () => {
       for (const file of ['index.mjs', 'index.mjs.map']) assert.ok(existsSync(join(folder, file)), file)
   })
 
-  test('have neither the local queue server nor archives in files', () => {
+  test('have neither the local queue server nor archives in files, nor YAML, for what is applied was read before', () => {
     for (const { name, inputs } of bundles)
       assert.deepEqual(
-        inputs.filter((file) => /fauxqs|sqlite|shared\/(archive|state)\/file|queue\/local/.test(file)),
+        inputs.filter((file) =>
+          /fauxqs|sqlite|shared\/(archive|state)\/file|queue\/local|node_modules\/yaml\//.test(file),
+        ),
         [],
         name,
       )

@@ -10,7 +10,7 @@ import type { ArchiveStack } from '../../infra/archive-stack.ts'
 import type { RelayOptions } from '../../infra/constructs/idle-relay.ts'
 import type { IngestStack } from '../../infra/ingest-stack.ts'
 import { mailsluiceStacks } from '../../infra/stacks.ts'
-import { parseConfig } from '../../shared/contract/config.ts'
+import { parseConfig } from '../../shared/contract/config-text.ts'
 import { deploymentProblems } from '../../shared/contract/deployment.ts'
 import { type TemplateJson, Templates } from './templates.ts'
 

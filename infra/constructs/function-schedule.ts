@@ -1,36 +1,41 @@
-import { Duration, Stack } from 'aws-cdk-lib'
+import { type Duration, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as scheduler from 'aws-cdk-lib/aws-scheduler'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { TICK_INPUT } from '../../shared/contract/messages.ts'
 import { acknowledge } from './acknowledged.ts'
 
-export interface DrainScheduleProps {
+export interface FunctionScheduleProps {
+  readonly description: string
   readonly target: lambda.IFunction
   readonly deadLetters: sqs.IQueue
-  readonly tick: Duration
+  readonly rate: Duration
+  /** A call may come later by this much, which spreads the load of a moment. A minute at least. */
+  readonly window: Duration
+  /** Scheduler fills in what it knows: `<aws.scheduler.scheduled-time>`. */
+  readonly input: object
+  /** How long a call is tried again that failed. */
+  readonly worthFor: Duration
 }
 
 /**
- * Calls schedule-drains at every tick. One schedule for all mailboxes: a stack holds 500 resources, and the mailbox list changes without a
- * deployment. A tick may come up to a minute late, which spreads the load of a minute; it carries the time that it is meant for.
+ * Calls a function at a rate. A schedule for a function and not for each mailbox: a stack holds 500 resources, and the mailbox list changes without
+ * a deployment.
  */
-export class DrainSchedule extends Construct {
-  readonly group: scheduler.ScheduleGroup
-
-  constructor(scope: Construct, id: string, { target, deadLetters, tick }: DrainScheduleProps) {
+export class FunctionSchedule extends Construct {
+  constructor(scope: Construct, id: string, props: FunctionScheduleProps) {
     super(scope, id)
-    this.group = new scheduler.ScheduleGroup(this, 'Group')
+    const { target, deadLetters } = props
+    const group = new scheduler.ScheduleGroup(this, 'Group')
     const role = new iam.Role(this, 'Role', {
-      description: 'Mailsluice: EventBridge Scheduler calls schedule-drains',
+      description: 'Mailsluice: EventBridge Scheduler calls a function',
       assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
         // Scheduler names the group as the source, not the schedule.
         conditions: {
           StringEquals: {
             'aws:SourceAccount': Stack.of(this).account,
-            'aws:SourceArn': this.group.scheduleGroupArn,
+            'aws:SourceArn': group.scheduleGroupArn,
           },
         },
       }),
@@ -51,18 +56,17 @@ export class DrainSchedule extends Construct {
       }),
     )
     const schedule = new scheduler.Schedule(this, 'Tick', {
-      description: 'Mailsluice: asks which mailboxes are due',
-      scheduleGroup: this.group,
-      schedule: scheduler.ScheduleExpression.rate(tick),
-      timeWindow: scheduler.TimeWindow.flexible(Duration.minutes(1)),
+      description: props.description,
+      scheduleGroup: group,
+      schedule: scheduler.ScheduleExpression.rate(props.rate),
+      timeWindow: scheduler.TimeWindow.flexible(props.window),
       // Not the CDK's target, which would also allow every version of the function to be called.
       target: {
         bind: () => ({
           arn: target.functionArn,
           role,
-          input: scheduler.ScheduleTargetInput.fromObject(TICK_INPUT),
-          // Five minutes later the next ticks have done its work.
-          retryPolicy: { maximumEventAgeInSeconds: 300, maximumRetryAttempts: 3 },
+          input: scheduler.ScheduleTargetInput.fromObject(props.input),
+          retryPolicy: { maximumEventAgeInSeconds: props.worthFor.toSeconds(), maximumRetryAttempts: 3 },
           deadLetterConfig: { arn: deadLetters.queueArn },
         }),
       },
