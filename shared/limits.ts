@@ -10,8 +10,10 @@ const MINUTE = 60 * SECOND
 export const DRAIN = {
   /** Messages per ledger segment: one commit (a PUT) per 500 messages, and at most 500 repeats after a crash. */
   segmentMessages: 500,
-  /** A slow mailbox still commits this often. */
-  segmentMs: 30 * SECOND,
+  /** A slow mailbox still commits this often: no event waits longer for its segment to close. */
+  segmentMs: 5 * SECOND,
+  /** Events that wait for their segment to close, in octets: 500 have about 2 MB, and hostile ones must not have 32. */
+  segmentEventOctets: 8 * MIB,
   /** Messages between fetch and record at the same time: enough to hide a PUT of 50 ms behind 1,000 messages a second. */
   messagesInFlight: 64,
   /** Octets of messages held in memory at the same time; with parser and SDK it stays within a 512 MB Lambda. */

@@ -19,7 +19,7 @@ import type { OutgoingEvent } from '../queue/queue.ts'
 import { queuesTaken, routesTaken } from '../routing.ts'
 import type { Outcome } from './segment-writer.ts'
 
-// The path of one message: archive, parse, announce. What comes of it is an entry for the segment.
+// The path of one message: archive and parse beside fetching, announce when its segment closes. What comes of it is an entry for the segment.
 
 export interface MessageContext {
   readonly mailbox: MailboxConfig
@@ -49,7 +49,7 @@ export interface Stored {
 }
 
 /**
- * Archives the message for segment `seq`; announces it unless its octets are known. Rejects with ARCHIVE_… and SPOOL_FAILED.
+ * Archives the message for segment `seq` and makes its event ready unless its octets are known. Rejects with ARCHIVE_… and SPOOL_FAILED.
  * Repeating it announces again at most under the same event id.
  */
 export async function ingest(
@@ -64,14 +64,13 @@ export async function ingest(
     writtenFor: { seq, drain },
     retention: mailbox.retention,
   })
-  if (put.outcome === 'created')
-    return { entry: await announce(message, put, undefined, context), record: true }
+  if (put.outcome === 'created') return readyToAnnounce(message, put, undefined, context)
   const { facts } = put
   assertSameOctets(facts, octets)
   const home = facts.writtenFor?.seq ?? 0
   if (await isRecorded(octets.sha256, home, context.ledger)) return duplicateOf(message, facts)
   // Archived by a drain that died or lost a race before it could record it: whether it was announced is uncertain.
-  return { entry: await announce(message, facts, home === seq ? undefined : home, context), record: true }
+  return readyToAnnounce(message, facts, home === seq ? undefined : home, context)
 }
 
 /** The entry for octets that are archived and recorded already. */
@@ -98,38 +97,40 @@ async function isRecorded(digest: Sha256, home: number, ledger: Ledger): Promise
   return ledger.fold.strayOf(digest) !== undefined || (await ledger.names(home, digest))
 }
 
-async function announce(
+async function readyToAnnounce(
   message: FetchedMessage,
   stored: Stored,
   writtenFor: number | undefined,
   context: MessageContext,
-): Promise<MessageEntry> {
-  const { announcements, parsed } = await announceArchived(message, stored, context)
-  const everywhere = announcements.every(({ refused }) => refused === undefined)
-  return {
-    ...entryOf(message, everywhere ? 'announced' : 'pending', stored),
-    ...(announcements.length === 1 ? announcements[0] : { queues: [...announcements] }),
+): Promise<Outcome> {
+  const { queues, event, parsed } = await eventOf(message, stored, context)
+  const entry: MessageEntry = {
+    ...entryOf(message, 'announced', stored),
     ...present({ writtenFor }),
     ...catalogue(parsed),
   }
+  const announce = async (): Promise<MessageEntry> => {
+    const announcements = await announceTo(queues, event, context)
+    const everywhere = announcements.every(({ refused }) => refused === undefined)
+    return {
+      ...entry,
+      outcome: everywhere ? 'announced' : 'pending',
+      ...(announcements.length === 1 ? announcements[0] : { queues: [...announcements] }),
+    }
+  }
+  return { entry, record: true, unannounced: { octets: Buffer.byteLength(event.body), announce } }
 }
 
-/** What became of an event on one queue. `refused`: why it was not taken. */
-export interface Announcement {
-  readonly queue: string
-  readonly refused?: string
-}
-
-/**
- * Parses and routes an archived message and sends its event to each of its queues but those that have `taken` it before. They are sent to
- * beside each other; a crash between two of them leaves the message without an entry, so that a repeat, under the same id, goes to both.
- */
-export async function announceArchived(
+/** Parses and routes an archived message: its event, the queues that get it, and what it was made of. */
+export async function eventOf(
   message: FetchedMessage,
   stored: Stored,
   context: MessageContext,
-  taken: readonly string[] = [],
-): Promise<{ readonly announcements: readonly Announcement[]; readonly parsed: ParsedMessage }> {
+): Promise<{
+  readonly queues: readonly string[]
+  readonly event: OutgoingEvent
+  readonly parsed: ParsedMessage
+}> {
   const { mailbox, routes, parser, archive, now } = context
   const { octets } = message
   const parsed = await parser.parse(octets, headerFieldsOf(routes))
@@ -147,12 +148,28 @@ export async function announceArchived(
     server: mailboxData(mailbox, message, message.metadata),
     parsed,
   })
-  const outgoing = { id: event.id, group: mailbox.id, body: encodeEvent(event) }
   const queues = queuesTaken(routesTaken(routes, { mailbox: mailbox.id, parsed }))
-  const announcements = queues
-    .filter((queue) => !taken.includes(queue))
-    .map(async (queue) => ({ queue, ...present({ refused: await send(queue, outgoing, context) }) }))
-  return { announcements: await Promise.all(announcements), parsed }
+  return { queues, event: { id: event.id, group: mailbox.id, body: encodeEvent(event) }, parsed }
+}
+
+/** What became of an event on one queue. `refused`: why it was not taken. */
+export interface Announcement {
+  readonly queue: string
+  readonly refused?: string
+}
+
+/**
+ * Sends an event to each of its queues, beside each other; a crash between two of them leaves the message without an entry, so that a
+ * repeat, under the same id, goes to both.
+ */
+export function announceTo(
+  queues: readonly string[],
+  event: OutgoingEvent,
+  context: Pick<MessageContext, 'announcer' | 'queueFailed'>,
+): Promise<Announcement[]> {
+  return Promise.all(
+    queues.map(async (queue) => ({ queue, ...present({ refused: await send(queue, event, context) }) })),
+  )
 }
 
 /** Undefined when the queue has it, else why not. */

@@ -5,7 +5,7 @@ import type { Entry, MessageEntry } from '../ledger/segment.ts'
 import { DRAIN } from '../limits.ts'
 import type { ServerId } from '../mailbox/mailbox.ts'
 import type { Spool } from '../octets.ts'
-import { announceArchived, type MessageContext, send } from './message.ts'
+import { announceTo, eventOf, type MessageContext, send } from './message.ts'
 
 /**
  * Announces what an earlier drain left pending: a message is read back from the archive and parsed again, so its event is the same,
@@ -28,7 +28,7 @@ export async function announceAgain(
   const { body } = await context.archive.get(rawKey(mailbox.id, digest))
   const octets = await spool.collect(body, DRAIN.memoryMessageOctets)
   try {
-    const { announcements } = await announceArchived(
+    const again = await eventOf(
       {
         folder: entry.folder,
         epoch: entry.epoch as Epoch,
@@ -39,8 +39,9 @@ export async function announceAgain(
       },
       entry,
       context,
-      taken,
     )
+    const untold = again.queues.filter((queue) => !taken.includes(queue))
+    const announcements = await announceTo(untold, again.event, context)
     const now = announcements.filter(({ refused }) => refused === undefined).map(({ queue }) => queue)
     const whole = now.length === announcements.length
     // The routes may have changed since, so that nobody is left to be told.

@@ -8,6 +8,8 @@ import { DRAIN } from '../limits.ts'
 export interface Outcome {
   readonly entry: Entry
   readonly record: boolean
+  /** An event that is sent when the segment closes; `announce` says what is then to be recorded instead of `entry`. */
+  readonly unannounced?: { readonly octets: number; announce(): Promise<Entry> }
 }
 
 interface OpenSegment {
@@ -19,6 +21,8 @@ interface OpenSegment {
   /** Messages that this segment will name. */
   readonly digests: Set<Sha256>
   octetsFetched: number
+  /** Of events that wait for the segment to close. */
+  octetsUnannounced: number
 }
 
 export interface SegmentWriterOptions {
@@ -34,7 +38,8 @@ export interface SegmentWriterOptions {
 
 /**
  * Fills segments with what becomes of messages and commits them in order. While one is closed the next is filled; a third
- * waits. The first failure of a task or commit is kept in `failure`; after it nothing more is begun.
+ * waits. A segment's events are sent when it closes, all at once and just before it is recorded: what a crash makes uncertain, and so has
+ * announced again, is what was sent in that moment, not all that was fetched since the segment before. The first failure of a task or commit is kept in `failure`; after it nothing more is begun.
  */
 export class SegmentWriter {
   readonly #options: SegmentWriterOptions
@@ -89,6 +94,7 @@ export class SegmentWriter {
       task.then(
         (outcome) => {
           segment.outcomes[at] = outcome
+          segment.octetsUnannounced += outcome.unannounced?.octets ?? 0
         },
         (error: unknown) => this.#fail(error),
       ),
@@ -100,7 +106,11 @@ export class SegmentWriter {
     const segment = this.#open
     if (!segment) return
     const ageMs = this.#options.now().getTime() - segment.startedAt.getTime()
-    if (segment.outcomes.length < this.#options.segmentMessages && ageMs < DRAIN.segmentMs) return
+    const due =
+      segment.outcomes.length >= this.#options.segmentMessages ||
+      segment.octetsUnannounced >= DRAIN.segmentEventOctets ||
+      ageMs >= DRAIN.segmentMs
+    if (!due) return
     await this.#closing
     this.#close(segment)
   }
@@ -122,6 +132,7 @@ export class SegmentWriter {
       tasks: [],
       digests: new Set(),
       octetsFetched: 0,
+      octetsUnannounced: 0,
     }
     return this.#open
   }
@@ -144,7 +155,8 @@ export class SegmentWriter {
   async #write(segment: OpenSegment): Promise<void> {
     const { ledger, drain, afterArchive, retention, now, committed } = this.#options
     await Promise.all(segment.tasks)
-    const outcomes = segment.outcomes.filter((outcome) => outcome !== undefined)
+    const complete = segment.outcomes.filter((outcome) => outcome !== undefined)
+    const outcomes = await Promise.all(complete.map(announced))
     const recorded = outcomes.filter(({ record }) => record).map(({ entry }) => entry)
     if (recorded.length > 0) {
       await ledger.commit(
@@ -168,6 +180,11 @@ export class SegmentWriter {
   #fail(error: unknown): void {
     this.failure ??= { error }
   }
+}
+
+async function announced(outcome: Outcome): Promise<Outcome> {
+  const { record, unannounced } = outcome
+  return unannounced ? { entry: await unannounced.announce(), record } : outcome
 }
 
 function strayed(entry: Entry, seq: number): Entry {
