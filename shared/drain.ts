@@ -47,8 +47,8 @@ import { DEFAULT_QUEUE } from './routing.ts'
 //
 //   look       ledger to its end; the archive can keep its promises; sign in
 //   pending    announce what an earlier drain could not
-//   per folder list -> minus what the ledger has -> fetch, and beside it for each message: archive, parse, announce
-//              record: a segment, the commit point, every 500 messages or 30 s
+//   per folder list -> minus what the ledger has -> fetch, and beside it for each message: archive, parse
+//              every 100 messages, as long as it takes the segment before: announce, and record a segment, the commit point
 //              acknowledge what is recorded: intent (a segment), then the server, then the receipt
 //   sign out   POP3 applies deletions now; receipts; snapshot
 //
@@ -144,14 +144,18 @@ class Drain {
   async #drainInto(ledger: Ledger, opening: Promise<MailboxSession>): Promise<void> {
     const writer = this.#openWriter(ledger)
     const context = this.#openContext(ledger)
-    await this.#expected(async () => {
-      if (!this.#options.dryRun) await this.#announcePending(writer, context)
-      let session = await opening
-      while (!(await this.#drainSession({ session, writer, context })))
-        session = await this.#ports.openMailbox()
-    })
-    // After a failure too: what is archived and announced by now need not be announced again.
-    await this.#expected(() => writer.flush())
+    try {
+      await this.#expected(async () => {
+        if (!this.#options.dryRun) await this.#announcePending(writer, context)
+        let session = await opening
+        while (!(await this.#drainSession({ session, writer, context })))
+          session = await this.#ports.openMailbox()
+      })
+      // After a failure too: what is archived by now need not be fetched again.
+      await this.#expected(() => writer.flush())
+    } finally {
+      writer.abandon()
+    }
     if (this.#options.dryRun || this.#error?.code === 'LEDGER_RACE_LOST') return
     await ledger.saveSnapshot({ ...ledger.seen, ...this.#seen }).catch((error: unknown) => {
       this.#warn('the snapshot was not saved, so the next drain reads more of the ledger', error)
@@ -435,6 +439,7 @@ class Drain {
       afterArchive: mailbox.afterArchive,
       retention: mailbox.retention,
       segmentMessages: this.#options.segmentMessages ?? DRAIN.segmentMessages,
+      segmentMessagesMost: this.#options.segmentMessages ?? DRAIN.segmentMessagesMost,
       now: this.#now,
       committed: (outcomes, recorded) => this.#committed(outcomes, recorded),
     })

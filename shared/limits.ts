@@ -8,8 +8,10 @@ const MINUTE = 60 * SECOND
 
 /** A drain: segments, concurrency, memory. */
 export const DRAIN = {
-  /** Messages per ledger segment: one commit (a PUT) per 500 messages, and at most 500 repeats after a crash. */
-  segmentMessages: 500,
+  /** Messages at which a segment is closed: what a crash repeats is at most what one sends, and a commit (a PUT) per 100 adds 1 % to their PUTs. */
+  segmentMessages: 100,
+  /** While the segment before is still being announced and written, this one grows up to so many: a commit of 100 ms costs no fetching. */
+  segmentMessagesMost: 500,
   /** A slow mailbox still commits this often: no event waits longer for its segment to close. */
   segmentMs: 5 * SECOND,
   /** Events that wait for their segment to close, in octets: 500 have about 2 MB, and hostile ones must not have 32. */
@@ -192,8 +194,8 @@ export const LEDGER = {
   segmentOctets: 64 * MIB,
   /** Segments read at once when a ledger is folded: hides 50 ms of latency behind 300 segments a second. */
   segmentsReadAhead: 16,
-  /** Segments whose digests are kept while duplicates are told: 64 bytes for each of 500 messages, twice that in memory. */
-  segmentsRemembered: 64,
+  /** Segments whose digests are kept while duplicates are told: 64 bytes for each of up to 500 messages, twice that in memory. */
+  segmentsRemembered: 128,
   /** Recipients and attachment names in an entry, each: a message to more is rare, and is looked up in the archive when it matters. */
   catalogueValues: 50,
   /** Characters of each: an address has 254 at most (RFC 5321, 4.5.3.1), a file name 255 octets where it can be saved. */

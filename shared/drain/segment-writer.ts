@@ -23,6 +23,8 @@ interface OpenSegment {
   octetsFetched: number
   /** Of events that wait for the segment to close. */
   octetsUnannounced: number
+  /** Its time is over. */
+  old: boolean
 }
 
 export interface SegmentWriterOptions {
@@ -30,7 +32,9 @@ export interface SegmentWriterOptions {
   readonly drain: DrainId
   readonly afterArchive: unknown
   readonly retention: Retention | undefined
+  /** Enough to close a segment, and the most in one. */
   readonly segmentMessages: number
+  readonly segmentMessagesMost: number
   readonly now: () => Date
   /** Called with what a segment held once it is committed. */
   readonly committed: (outcomes: readonly Outcome[], recorded: boolean) => void
@@ -49,6 +53,7 @@ export class SegmentWriter {
   #closing: Promise<void> = Promise.resolve()
   #closingSegment: OpenSegment | undefined
   #server: LedgerServer | undefined
+  #ageing: NodeJS.Timeout | undefined
   failure: { readonly error: unknown } | undefined
 
   constructor(options: SegmentWriterOptions) {
@@ -101,18 +106,22 @@ export class SegmentWriter {
     )
   }
 
-  /** Closes the open segment when it is full or old, which happens beside further work; waits for the one before it. */
+  /**
+   * Closes the open segment when it has enough and nothing else is closing, which happens beside further work; when it is full or old, it
+   * waits for the one before it. So a store that is slow to write gets fewer and larger segments, and nobody waits for it.
+   */
   async cutIfDue(): Promise<void> {
     const segment = this.#open
     if (!segment) return
-    const ageMs = this.#options.now().getTime() - segment.startedAt.getTime()
-    const due =
-      segment.outcomes.length >= this.#options.segmentMessages ||
+    const messages = segment.outcomes.length
+    const full =
+      messages >= this.#options.segmentMessagesMost ||
       segment.octetsUnannounced >= DRAIN.segmentEventOctets ||
-      ageMs >= DRAIN.segmentMs
-    if (!due) return
+      segment.old
+    if (!full && (messages < this.#options.segmentMessages || this.#closingSegment)) return
     await this.#closing
-    this.#close(segment)
+    // Its time may have come meanwhile.
+    if (this.#open === segment) this.#close(segment)
   }
 
   /** Waits for all tasks and commits everything, after a failure whatever is complete. Rejects with the first failure. */
@@ -123,8 +132,14 @@ export class SegmentWriter {
     if (this.failure) throw this.failure.error
   }
 
+  /** After a defect: the open segment is left as it is, and does not close by itself. */
+  abandon(): void {
+    clearTimeout(this.#ageing)
+  }
+
   #segment(): OpenSegment {
-    this.#open ??= {
+    if (this.#open) return this.#open
+    const segment: OpenSegment = {
       // The closing one takes the number before.
       seq: this.#options.ledger.nextSeq + (this.#closingSegment ? 1 : 0),
       startedAt: this.#options.now(),
@@ -133,11 +148,19 @@ export class SegmentWriter {
       digests: new Set(),
       octetsFetched: 0,
       octetsUnannounced: 0,
+      old: false,
     }
-    return this.#open
+    // A server that says nothing for long must not keep back the events of what it said before.
+    this.#ageing = setTimeout(() => {
+      segment.old = true
+      void this.cutIfDue()
+    }, DRAIN.segmentMs)
+    this.#open = segment
+    return segment
   }
 
   #close(segment: OpenSegment): void {
+    clearTimeout(this.#ageing)
     this.#open = undefined
     this.#closingSegment = segment
     this.#closing = this.#commit(segment).catch((error: unknown) => this.#fail(error))

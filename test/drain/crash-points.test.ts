@@ -143,8 +143,8 @@ for (const settings of POLICIES)
           for (const times of announced.values()) repeats += times - 1
         }
         assert.ok(
-          repeats <= calls * OPTIONS.segmentMessages * 2,
-          `${repeats} repeats: at most the open segments each`,
+          repeats <= calls * OPTIONS.segmentMessages,
+          `${repeats} repeats: at most what one segment announces each`,
         )
       })
   })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
+import { DRAIN } from '../../shared/limits.ts'
 import { startImapServer } from '../support/imap-server.ts'
 import { type FilledMailbox, killDrains, variedMessages } from '../support/killed-drains.ts'
 import { startPop3Server } from '../support/pop3-server.ts'
@@ -51,5 +52,6 @@ describe('a drain that is ended with SIGKILL', { concurrency: true }, () => {
       t.diagnostic(JSON.stringify(report))
       assert.ok(report.died >= KILLS * 0.8, 'most died by the signal')
       assert.ok(report.leftProgress >= KILLS / 2, 'and had got somewhere')
+      assert.ok(report.repeats <= report.died * DRAIN.segmentMessages, `${report.repeats} events came again`)
     })
 })
