@@ -30,6 +30,28 @@ export async function endInterruptedPuts(
   }
 }
 
+/** Completes the puts of keys with a prefix that were committed and have no object yet, whether their processes are alive or not. */
+export async function completePuts(
+  layout: FileLayout,
+  prefix: string,
+  complete: (sidecar: Sidecar) => Promise<void>,
+): Promise<void> {
+  for (const name of await namesIn(layout.incoming)) {
+    if (!name.endsWith('.json')) continue
+    const text = await readIfThere(join(layout.incoming, name))
+    if (!text || !parseSidecar(text)?.key.startsWith(prefix)) continue
+    const sidecar = await committed(layout, basename(name, '.json'), text)
+    if (sidecar && !(await statIfThere(layout.object(sidecar.key)))) await complete(sidecar)
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  })
+}
+
 async function end(
   layout: FileLayout,
   put: string,

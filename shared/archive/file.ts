@@ -8,7 +8,7 @@ import type { Archive, ObjectFacts } from './archive.ts'
 import { all, linkNew, readIfThere, removeIfThere, statIfThere, writeDurably } from './durable-file.ts'
 import { octetsToStore, storedOctets } from './exact-octets.ts'
 import { errnoOf, toFileError } from './file-errors.ts'
-import { endInterruptedPuts } from './file-incoming.ts'
+import { completePuts, endInterruptedPuts } from './file-incoming.ts'
 import { fileLayout } from './file-layout.ts'
 import { walk } from './file-walk.ts'
 import { openFolderSync } from './folder-sync.ts'
@@ -23,7 +23,7 @@ import { formatSidecar, parseSidecar, type Sidecar } from './sidecar.ts'
  *   1. octets and metadata are written to `.incoming`, read-only, under names that nobody else has;
  *   2. the metadata gets its name by link(2): the commit. It fails when the key is taken, so that of all processes one wins;
  *   3. the octets that the metadata speaks of get theirs, also by link(2).
- * Who loses at 2, or finds a put that died between 2 and 3, does step 3 for the winner. So an object never lacks its metadata, and
+ * Who loses at 2, or looks for a key and finds a put that died between 2 and 3, does step 3 for the winner. So an object never lacks its metadata, and
  * the two always fit each other, whichever processes write and whenever they are killed; no lock can be left behind.
  * What a killed process leaves in `.incoming` is harmless; a later process completes or removes it a day after.
  *
@@ -69,7 +69,14 @@ export function openFileArchive(folder: string): Archive {
   }
 
   async function find(key: ObjectKey): Promise<ObjectFacts | undefined> {
-    const found = await statIfThere(layout.object(key))
+    let found = await statIfThere(layout.object(key))
+    if (!found) {
+      const sidecar = await sidecarOf(key)
+      // Without them the object was removed by hand.
+      if (!sidecar || !(await statIfThere(layout.incomingData(sidecar.put)))) return undefined
+      await complete(sidecar)
+      found = await statIfThere(layout.object(key))
+    }
     return found && factsOf(key, found.size)
   }
 
@@ -164,7 +171,11 @@ export function openFileArchive(folder: string): Archive {
       }
     },
 
-    list: (prefix, after) => walk(root, prefix, after),
+    async *list(prefix, after) {
+      // What a process committed just before it was killed is an object already.
+      await completePuts(layout, prefix, complete)
+      yield* walk(root, prefix, after)
+    },
 
     async check() {
       await prepare()

@@ -113,6 +113,7 @@ describe('an archive of files', () => {
     await rm(join(folder, KEY))
 
     await assert.rejects(archive.put(KEY, BODY, OPTIONS), isCode('ARCHIVE_CONFLICT'))
+    assert.equal(await archive.find(KEY), undefined)
   })
 
   test('finds an object that somebody put there by hand, without its facts', async () => {
@@ -188,10 +189,25 @@ describe('a put that was killed', () => {
   const data = BODY.buffer as Buffer
   const json = formatSidecar(sidecar)
 
-  test('after its commit is completed by the next put of the key, and is the one that counts', async () => {
-    const folder = await left({ data, json, named: json }, new Date())
-    const archive = openFileArchive(folder)
+  for (const [who, look] of Object.entries({
+    'who lists': async (archive: Archive) => (await Array.fromAsync(archive.list('ledger/')))[0],
+    'who looks for it': (archive: Archive) => archive.find(KEY),
+  }))
+    test(`after its commit is completed by ${who}: a drain that follows knows the segment`, async () => {
+      const archive = openFileArchive(await left({ data, json, named: json }, new Date()))
+
+      assert.deepEqual([(await look(archive))?.key, (await look(archive))?.octets], [KEY, BODY.length])
+      assert.equal(await text((await archive.get(KEY)).body), 'a segment\n')
+    })
+
+  test('before its commit is not listed, and not found', async () => {
+    const archive = openFileArchive(await left({ data, json }, new Date()))
+    assert.deepEqual(await Array.fromAsync(archive.list('ledger/')), [])
     assert.equal(await archive.find(KEY), undefined)
+  })
+
+  test('after its commit is completed by the next put of the key, and is the one that counts', async () => {
+    const archive = openFileArchive(await left({ data, json, named: json }, new Date()))
 
     const result = await archive.put(KEY, memoryOctets(Buffer.from('another segment\n')), OPTIONS)
 
