@@ -2,6 +2,11 @@ import * as z from 'zod'
 
 // What an event says of an archived message. Additions are optional fields, as everywhere in an event.
 
+/** One of the values, or one that is added later: who has the schema of today reads the events of tomorrow. */
+function growing<Value extends string>(values: readonly Value[]) {
+  return z.union([z.enum(values), z.string()]) as z.ZodType<Value | (string & {})>
+}
+
 /** Where octets of lists were cut to keep the event small. */
 const truncated = z
   .boolean()
@@ -23,8 +28,7 @@ export const INVOICE_SYNTAXES = ['ubl-invoice', 'ubl-credit-note', 'cii', 'zugfe
 
 export const invoiceSchema = z
   .object({
-    syntax: z
-      .enum(INVOICE_SYNTAXES)
+    syntax: growing(INVOICE_SYNTAXES)
       .optional()
       .describe('`cii`: UN/CEFACT Cross Industry Invoice. Absent for a PDF that names its profile alone.'),
     profile: z
@@ -74,8 +78,7 @@ export const attachmentSchema = z.object({
     .describe(
       'True when the octets are of another type than what is declared, or than the ending of the name says.',
     ),
-  kind: z
-    .enum(ATTACHMENT_KINDS)
+  kind: growing(ATTACHMENT_KINDS)
     .optional()
     .describe(
       '`inline-image`: shown within the text, such as a logo. `archive`: ZIP and the like. `tnef`: winmail.dat. `report`: the parts of a bounce, receipt or complaint. `file`: everything else, documents above all.',
@@ -119,7 +122,7 @@ export const LABELS = [
 ] as const
 
 export const labelSchema = z.object({
-  label: z.enum(LABELS),
+  label: growing(LABELS),
   evidence: z
     .array(z.string())
     .describe('What it rests on: `field: value` of a header, `part: type` of a body part.'),
@@ -313,7 +316,9 @@ export const archivedDataSchema = z.object({
   text: textSchema,
   attachments: z.array(attachmentSchema),
   attachmentsTruncated: z.boolean().optional(),
-  class: z.enum(MESSAGE_CLASSES).describe('What decides what to do with it; one of `labels`, else ordinary.'),
+  class: growing(MESSAGE_CLASSES).describe(
+    'What decides what to do with it; one of `labels`, else ordinary.',
+  ),
   labels: z
     .array(labelSchema)
     .optional()

@@ -4,8 +4,8 @@ import type { MailboxId, Sha256 } from './ids.ts'
 
 export * from './archived-data.ts'
 
-// The event, version 1: one schema for validation, types and the JSON Schema that consumers get.
-// Additions are optional fields; anything else is a version 2 beside it.
+// The event, version 1: one schema for validation, types, the JSON Schema, AsyncAPI document and docs/events.md that consumers get.
+// Additions are optional fields, and values where `growing` says so; anything else is a version 2 beside it (docs/events.md, "What may change").
 
 export const quarantinedDataSchema = z.object({
   mailbox: mailboxSchema,
@@ -43,8 +43,13 @@ export const resumedDataSchema = z.object({
   attempts: z.number().int().positive().describe('That failed.'),
 })
 
-function cloudEvent<Type extends string, Data extends z.ZodType>(type: Type, data: Data) {
-  return z.object({
+/** The envelope (CloudEvents 1.0.2, 3.1). `title`: its name where types have one. `description`: what has happened. */
+function cloudEvent<Type extends string, Data extends z.ZodType>(
+  type: Type,
+  data: Data,
+  about: { readonly title: string; readonly description: string },
+) {
+  const envelope = z.object({
     specversion: z.literal('1.0'),
     type: z.literal(type),
     id: z.string().describe('The same on every attempt: consumers drop what they have seen.'),
@@ -54,6 +59,7 @@ function cloudEvent<Type extends string, Data extends z.ZodType>(type: Type, dat
     subject: z.string().optional().describe('Key of the raw object.'),
     data,
   })
+  return envelope.meta(about)
 }
 
 export const MESSAGE_ARCHIVED = 'mailsluice.message.archived.v1'
@@ -63,11 +69,28 @@ export const MAILBOX_SUSPENDED = 'mailsluice.mailbox.suspended.v1'
 export const MAILBOX_RESUMED = 'mailsluice.mailbox.resumed.v1'
 
 export const eventSchema = z.discriminatedUnion('type', [
-  cloudEvent(MESSAGE_ARCHIVED, archivedDataSchema),
-  cloudEvent(MESSAGE_QUARANTINED, quarantinedDataSchema),
-  cloudEvent(MAILBOX_RESET, resetDataSchema),
-  cloudEvent(MAILBOX_SUSPENDED, suspendedDataSchema),
-  cloudEvent(MAILBOX_RESUMED, resumedDataSchema),
+  cloudEvent(MESSAGE_ARCHIVED, archivedDataSchema, {
+    title: 'MessageArchived',
+    description: 'A message is in the archive, octet by octet. Goes to the queues of its routes.',
+  }),
+  cloudEvent(MESSAGE_QUARANTINED, quarantinedDataSchema, {
+    title: 'MessageQuarantined',
+    description:
+      'A message could not be fetched and is given up until somebody acts. Goes to the queue `default`.',
+  }),
+  cloudEvent(MAILBOX_RESET, resetDataSchema, {
+    title: 'MailboxReset',
+    description:
+      'A folder was made anew, so that its UIDs mean something else now. Goes to the queue `default`.',
+  }),
+  cloudEvent(MAILBOX_SUSPENDED, suspendedDataSchema, {
+    title: 'MailboxSuspended',
+    description: 'A mailbox cannot be entered; its log-ins rest. Goes to the queue `default`.',
+  }),
+  cloudEvent(MAILBOX_RESUMED, resumedDataSchema, {
+    title: 'MailboxResumed',
+    description: 'A mailbox that was suspended was entered again. Goes to the queue `default`.',
+  }),
 ])
 
 export type QuarantinedData = z.infer<typeof quarantinedDataSchema>
