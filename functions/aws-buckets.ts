@@ -1,4 +1,6 @@
 import { openS3Archive, type S3Archive } from '../shared/archive/s3.ts'
+import { openS3Audit, type S3Audit } from '../shared/archive/s3-audit.ts'
+import { openS3Custody, type S3Custody } from '../shared/archive/s3-custody.ts'
 import type { Environment } from '../shared/contract/environment.ts'
 import { openS3State, type S3State } from '../shared/state/s3.ts'
 
@@ -6,6 +8,14 @@ import { openS3State, type S3State } from '../shared/state/s3.ts'
 
 export function openAwsArchive(bucket: string, environment: Environment): S3Archive {
   return openS3Archive({ bucket, endpoint: s3Endpoint(environment) })
+}
+
+export function openAwsAudit(bucket: string, environment: Environment): S3Audit {
+  return openS3Audit({ bucket, endpoint: s3Endpoint(environment) })
+}
+
+export function openAwsCustody(bucket: string, environment: Environment): S3Custody {
+  return openS3Custody({ bucket, endpoint: s3Endpoint(environment) })
 }
 
 export function openAwsState(bucket: string, environment: Environment): S3State {

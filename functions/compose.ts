@@ -1,4 +1,5 @@
 import type { Archive } from '../shared/archive/archive.ts'
+import type { ArchiveAudit } from '../shared/archive/audit.ts'
 import { type Config, type MailboxConfig, portOf } from '../shared/contract/config.ts'
 import type { Environment } from '../shared/contract/environment.ts'
 import type { Credentials, LoginSecret } from '../shared/credentials/credentials.ts'
@@ -10,7 +11,7 @@ import { openPop3 } from '../shared/mailbox/pop3.ts'
 import type { EventQueues } from '../shared/queue/queue.ts'
 import { openSqsQueues } from '../shared/queue/sqs.ts'
 import type { StateStore } from '../shared/state/state.ts'
-import { openAwsArchive, openAwsState } from './aws-buckets.ts'
+import { openAwsArchive, openAwsAudit, openAwsState } from './aws-buckets.ts'
 
 // Which adapter stands behind which port. The command line and the Lambdas build from here, so that they run on the same ones. What runs on one
 // machine alone is in local-stores.ts: a Lambda has no use for it.
@@ -18,6 +19,8 @@ import { openAwsArchive, openAwsState } from './aws-buckets.ts'
 /** Where messages go. Whoever opened it closes it. */
 export interface Stores {
   readonly archive: Archive
+  /** What a reader of the archive never sees: locks and versions. */
+  readonly audit: ArchiveAudit
   readonly state: StateStore | undefined
   readonly queues: EventQueues
   close(): Promise<void>
@@ -33,14 +36,17 @@ export function openAwsStores(
   environment: Environment,
 ): Stores {
   const archive = openAwsArchive(bucket, environment)
+  const audit = openAwsAudit(bucket, environment)
   const state = stateBucket === undefined ? undefined : openAwsState(stateBucket, environment)
   const queues = openSqsQueues({ queues: addresses })
   return {
     archive,
+    audit,
     state,
     queues,
     async close() {
       archive.close()
+      audit.close()
       state?.close()
       queues.close()
     },

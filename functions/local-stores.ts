@@ -1,5 +1,8 @@
 import { join, resolve } from 'node:path'
+import type { Custody } from '../shared/archive/custody.ts'
 import { openFileArchive } from '../shared/archive/file.ts'
+import { openFileAudit } from '../shared/archive/file-audit.ts'
+import { openFileCustody } from '../shared/archive/file-custody.ts'
 import type { Config } from '../shared/contract/config.ts'
 import { type LocalQueues, openLocalQueues } from '../shared/queue/local.ts'
 import { openFileState } from '../shared/state/file.ts'
@@ -15,6 +18,7 @@ export function openLocalStores(config: Pick<Config, 'queues'>, folder: string):
   }
   return {
     archive: openFileArchive(join(root, 'archive')),
+    audit: openFileAudit(join(root, 'archive')),
     state: openFileState(join(root, 'state')),
     queues: {
       send: async (queue, events) => (await queues()).send(queue, events),
@@ -28,4 +32,9 @@ export function openLocalStores(config: Pick<Config, 'queues'>, folder: string):
       )
     },
   }
+}
+
+/** What the records officer may do with the archive under that folder. */
+export function openLocalCustody(folder: string): Custody {
+  return openFileCustody(join(resolve(folder), 'archive'))
 }

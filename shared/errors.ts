@@ -23,6 +23,11 @@ const MEANING = {
     scope: 'message',
     remedy: 'It is tried again by the next drains, then quarantined. Look at the message on the server.',
   },
+  VERSION_PROTECTED: {
+    scope: 'message',
+    remedy:
+      'A legal hold or a retention keeps it: `mailsluice archive retention show` says which, and until when.',
+  },
   CONNECTION_FAILED: {
     scope: 'session',
     remedy: 'Check host and port, DNS, and that the network lets the connection through.',
@@ -181,6 +186,14 @@ const MEANING = {
   LEDGER_CORRUPT: {
     scope: 'mailbox',
     remedy: 'The ledger does not verify: run `mailsluice ledger verify` and keep everything as it is.',
+  },
+  CASE_CORRUPT: {
+    scope: 'mailbox',
+    remedy: 'A case of legal hold does not verify: keep everything as it is; its holds stay in force.',
+  },
+  CASE_STATE: {
+    scope: 'message',
+    remedy: '`mailsluice cases list` tells what is open and what is closed.',
   },
   QUEUE_MISSING: { scope: 'mailbox', remedy: 'Create the queue, or correct its name under `queues`.' },
   QUEUE_DENIED: {

@@ -40,7 +40,7 @@ const ADAPTERS =
 
 /** Ports are types and may not pull anything in. */
 const PORTS =
-  /^shared\/(mailbox\/(mailbox|watch|canary)|archive\/(archive|audit)|state\/state|queue\/queue|parser\/parser|credentials\/credentials)\.ts$/
+  /^shared\/(mailbox\/(mailbox|watch|canary)|archive\/(archive|audit|custody)|state\/state|queue\/queue|parser\/parser|credentials\/credentials)\.ts$/
 
 const RULES: readonly { readonly name: string; readonly where: RegExp; readonly mayNotImport: RegExp }[] = [
   {
@@ -68,7 +68,7 @@ const RULES: readonly { readonly name: string; readonly where: RegExp; readonly 
   {
     name: 'drain, probe, relay and operations see ports, never adapters',
     where:
-      /^shared\/(drain|probe|relay|suspension|announcement|routing)\.ts$|^shared\/(drain|relay|operations|ledger)\//,
+      /^shared\/(drain|probe|relay|suspension|announcement|routing)\.ts$|^shared\/(drain|relay|operations|ledger|cases)\//,
     mayNotImport:
       /^shared\/(mailbox\/(imap|pop3|memory)|archive\/(s3|file|memory)|state\/(s3|file|memory)|queue\/(sqs|local|memory)|credentials\/(?!credentials\.ts)|parser\/(?!parser\.ts))/,
   },

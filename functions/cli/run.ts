@@ -1,10 +1,12 @@
+import type { Custody } from '../../shared/archive/custody.ts'
 import type { MailboxConfig } from '../../shared/contract/config.ts'
 import type { Credentials } from '../../shared/credentials/credentials.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import type { MailboxToCheck } from '../../shared/operations/check.ts'
+import { openAwsCustody } from '../aws-buckets.ts'
 import { mailboxOpener, openAwsStores, type Stores } from '../compose.ts'
-import { openLocalStores } from '../local-stores.ts'
+import { openLocalCustody, openLocalStores } from '../local-stores.ts'
 import { type Buckets, findBuckets } from './buckets.ts'
 import { Output, printable, type Terminal } from './output.ts'
 import { readSettings, type Settings } from './settings.ts'
@@ -59,6 +61,12 @@ export class Run {
   get stores(): Stores {
     this.#stores ??= this.#openStores()
     return this.#stores
+  }
+
+  /** What the records officer may do with what is archived. Whoever opens it closes it. */
+  openCustody(): Custody & { close(): void } {
+    if (this.buckets) return openAwsCustody(this.buckets.archive, this.#terminal.environment)
+    return { ...openLocalCustody(this.options.local as string), close() {} }
   }
 
   /** Aborted when the operator wants an orderly end. */

@@ -6,6 +6,7 @@ import { octetsAsStored } from './exact-octets.ts'
 import { openFileArchive } from './file.ts'
 import { errnoOf, toFileError } from './file-errors.ts'
 import { fileLayout } from './file-layout.ts'
+import { readLock } from './file-locks.ts'
 import { walk } from './file-walk.ts'
 
 /** Looks at an archive of files: one version of each key, and no locks. */
@@ -28,7 +29,8 @@ export function openFileAudit(folder: string): ArchiveAudit {
 
     async inspect({ key }) {
       const facts = await archive.find(key)
-      return facts && { ...facts, lockMode: undefined, legalHold: false }
+      // What our own custody keeps to (file-custody.ts).
+      return facts && { ...facts, ...(await readLock(layout, key)) }
     },
 
     async open({ key }) {
