@@ -69,6 +69,11 @@ function entryText(entry: Entry): string {
       return `announced late ${entry.event} on ${entry.queue}, and not everywhere yet`
     case 'announced':
       return `announced late ${entry.event} on ${entry.queue}`
+    case 'delete':
+    case 'deleted': {
+      const why = entry.ground === 'erasure' ? 'to be forgotten' : 'expired'
+      return `${entry.type} ${entry.sha256.slice(0, 12)} ${octetsText(entry.octets)}, ${why}, by ${entry.by}: ${entry.reason}`
+    }
     case 'acknowledge':
     case 'acknowledged': {
       const { kind } = entry.action as { kind?: string }

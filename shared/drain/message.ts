@@ -59,6 +59,8 @@ export async function ingest(
 ): Promise<Outcome> {
   const { mailbox, archive, drain } = context
   const { octets } = message
+  // It may come again under another id: of a folder made anew, or over another protocol.
+  if (context.ledger.fold.isForgotten(octets.sha256)) return duplicateOf(message)
   const put = await archive.put(rawKey(mailbox.id, octets.sha256), octets, {
     contentType: 'message/rfc822',
     writtenFor: { seq, drain },

@@ -55,6 +55,10 @@ export class Fold {
   readonly #pending = new Map<string, Pending>()
   /** Messages whose object was written for another segment than the one that names it: which one does. */
   readonly #strays = new Map<Sha256, number>()
+  /** Messages that are to be deleted from the archive, as far as no receipt says that they were. */
+  readonly #deleting = new Set<string>()
+  /** Messages that a law wanted to be forgotten. */
+  readonly #forgotten = new Set<string>()
   /** Octets fetched on the latest day with any. */
   #fetched = { day: 0, octets: 0 }
 
@@ -89,6 +93,15 @@ export class Fold {
   /** The segment that names a message whose object was written for another one. */
   strayOf(digest: Sha256): number | undefined {
     return this.#strays.get(digest)
+  }
+
+  isDeleting(digest: string): boolean {
+    return this.#deleting.has(digest)
+  }
+
+  /** Deleted for good: a drain that meets these octets again does not archive them. */
+  isForgotten(digest: string): boolean {
+    return this.#forgotten.has(digest)
   }
 
   octetsFetchedOn(day: number): number {
@@ -153,6 +166,13 @@ export class Fold {
         this.#pending.delete(entry.event)
         return
       case 'acknowledge':
+        return
+      case 'delete':
+        this.#deleting.add(entry.sha256)
+        return
+      case 'deleted':
+        this.#deleting.delete(entry.sha256)
+        if (entry.ground === 'erasure') this.#forgotten.add(entry.sha256)
         return
       case 'acknowledged':
         // A UIDL that was deleted may be given to another message (RFC 1939, 7); a UID never is.
@@ -237,6 +257,8 @@ export class Fold {
       ),
       pending: [...this.#pending.values()],
       strays: [...this.#strays],
+      deleting: [...this.#deleting],
+      forgotten: [...this.#forgotten],
       fetched: this.#fetched,
     }
   }
@@ -257,6 +279,8 @@ export class Fold {
     for (const pending of json.pending)
       fold.#pending.set(pending.event, { ...pending, taken: pending.taken ?? [] })
     for (const [digest, seq] of json.strays) fold.#strays.set(digest, seq)
+    for (const digest of json.deleting ?? []) fold.#deleting.add(digest)
+    for (const digest of json.forgotten ?? []) fold.#forgotten.add(digest)
     fold.#fetched = json.fetched
     return fold
   }
@@ -274,6 +298,9 @@ export interface FoldJson {
   /** Snapshots of earlier versions have no `taken`. */
   readonly pending: readonly (Omit<Pending, 'taken'> & Partial<Pick<Pending, 'taken'>>)[]
   readonly strays: readonly (readonly [Sha256, number])[]
+  /** Absent in snapshots of versions that deleted nothing. */
+  readonly deleting?: readonly string[]
+  readonly forgotten?: readonly string[]
   readonly fetched: { readonly day: number; readonly octets: number }
 }
 

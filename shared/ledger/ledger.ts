@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Archive, Retention } from '../archive/archive.ts'
+import { readWhole } from '../archive/read-whole.ts'
 import type { DrainId, MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
 import { ledgerKey, ledgerPrefix, parseLedgerKey, snapshotKey } from '../contract/object-key.ts'
 import { IngestError } from '../errors.ts'
@@ -295,7 +296,13 @@ function faultOf(
 /** Rejects with ARCHIVE_CONFLICT when it is not there, LEDGER_CORRUPT when it is not a segment of this mailbox and number. */
 export async function readSegment(mailbox: MailboxId, archive: Archive, seq: number): Promise<StoredSegment> {
   const key = ledgerKey(mailbox, seq)
-  const content = await readSmall(archive, key)
+  const content = await readWhole(
+    archive,
+    key,
+    LEDGER.segmentOctets,
+    (octets) =>
+      new IngestError('LEDGER_CORRUPT', `${key}: ${octets} octets are more than a segment can have`),
+  )
   const segment = decodeSegment(content, key)
   if (segment.header.seq !== seq || segment.header.mailbox !== mailbox)
     throw new IngestError(
@@ -303,17 +310,6 @@ export async function readSegment(mailbox: MailboxId, archive: Archive, seq: num
       `${key}: it says that it is segment ${segment.header.seq} of ${segment.header.mailbox}`,
     )
   return { ...segment, sha256: createHash('sha256').update(content).digest('hex') as Sha256 }
-}
-
-async function readSmall(archive: Archive, key: ObjectKey): Promise<Buffer> {
-  const { body, facts } = await archive.get(key)
-  if (facts.octets > LEDGER.segmentOctets) {
-    body.destroy()
-    throw new IngestError('LEDGER_CORRUPT', `${key}: ${facts.octets} octets are more than a segment can have`)
-  }
-  const chunks: Buffer[] = []
-  for await (const chunk of body as AsyncIterable<Buffer>) chunks.push(chunk)
-  return Buffer.concat(chunks)
 }
 
 async function readSnapshot(

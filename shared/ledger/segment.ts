@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { DrainId, MailboxId, Sha256 } from '../contract/ids.ts'
 import { MAILBOX_ID_PATTERN, SHA256_PATTERN } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
+import { type Complaint, decodeLine, encodeLines, splitLines } from '../ndjson.ts'
 
 // A segment of the ledger, version 1: newline-delimited JSON, one header and then its entries, in the order in which the messages were
 // fetched. Written once and never changed. Readers of other programs (Athena, DuckDB) find one object a line with a `type`.
@@ -16,6 +17,16 @@ const place = { folder: z.string().min(1), epoch }
 
 /** An event that no queue has taken yet and that cannot be made again from the archive. */
 const unsent = z.object({ id: z.string(), queue: z.string(), body: z.string(), refused: z.string() })
+
+/** Of a message that leaves the archive. */
+const deletion = {
+  sha256: digest,
+  octets,
+  versionId: z.string().optional(),
+  ground: z.enum(['expired', 'erasure']),
+  by: z.string().min(1),
+  reason: z.string().min(1),
+}
 
 const headerSchema = z.object({
   type: z.literal('segment'),
@@ -136,6 +147,13 @@ const entrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('announced'), event: z.string(), queue: z.string() }),
   /** Intent: these will be removed from the folder. Nothing is removed before this is written. */
   z.object({ type: z.literal('acknowledge'), ...place, action: z.unknown(), ids }),
+  /**
+   * Intent of the records officer: this message will be deleted from the archive. Nothing is deleted before this is written. `ground`: its retention
+   * is over, or a law demands it.
+   */
+  z.object({ type: z.literal('delete'), ...deletion }),
+  /** Receipt and tombstone: the version is gone, and this is what is left of it. */
+  z.object({ type: z.literal('deleted'), ...deletion }),
   /** Receipt: the server confirmed. */
   z.object({ type: z.literal('acknowledged'), ...place, action: z.unknown(), effect: z.string(), ids }),
 ])
@@ -147,6 +165,7 @@ export type SegmentHeader = Omit<z.infer<typeof headerSchema>, 'mailbox' | 'drai
 }
 export type Entry = z.infer<typeof entrySchema>
 export type MessageEntry = Extract<Entry, { type: 'message' }>
+export type DeletionEntry = Extract<Entry, { type: 'delete' | 'deleted' }>
 export type UnsentEvent = z.infer<typeof unsent>
 export type LedgerServer = NonNullable<SegmentHeader['server']>
 
@@ -156,38 +175,20 @@ export interface Segment {
 }
 
 export function encodeSegment(segment: Segment): Buffer {
-  return Buffer.from(
-    `${[segment.header, ...segment.entries].map((line) => JSON.stringify(line)).join('\n')}\n`,
-  )
+  return encodeLines([segment.header, ...segment.entries])
 }
 
 /** Rejects with LEDGER_CORRUPT what is not a whole segment of this version. */
 export function decodeSegment(content: Buffer, where: string): Segment {
-  const text = content.toString('utf8')
-  if (!text.endsWith('\n')) throw corrupt(where, 'its last line is not complete')
-  const lines = text.slice(0, -1).split('\n')
-  const header = decodeLine(headerSchema, lines[0] ?? '', `${where}, line 1`) as unknown as SegmentHeader
-  const entries = lines
-    .slice(1)
-    .map((line, index) => decodeLine(entrySchema, line, `${where}, line ${index + 2}`))
+  const [first = '', ...rest] = splitLines(content, where, corrupt)
+  const header = decodeLine(headerSchema, first, `${where}, line 1`, corrupt) as unknown as SegmentHeader
+  const entries = rest.map((line, index) =>
+    decodeLine(entrySchema, line, `${where}, line ${index + 2}`, corrupt),
+  )
   if (entries.length !== header.entries)
     throw corrupt(where, `it has ${entries.length} entries, and its header says ${header.entries}`)
   return { header, entries }
 }
 
-function decodeLine<Schema extends z.ZodType>(schema: Schema, line: string, where: string): z.infer<Schema> {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch (cause) {
-    throw corrupt(where, 'not JSON', cause)
-  }
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw corrupt(where, `${issue?.path.join('.') || 'the line'}: ${issue?.message}`)
-}
-
-function corrupt(where: string, what: string, cause?: unknown): IngestError {
-  return new IngestError('LEDGER_CORRUPT', `${where}: ${what}`, { cause })
-}
+const corrupt: Complaint = (where, what, cause) =>
+  new IngestError('LEDGER_CORRUPT', `${where}: ${what}`, { cause })

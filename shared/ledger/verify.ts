@@ -41,6 +41,8 @@ export async function verifyLedger(
 ): Promise<Verification> {
   const named = new Map<Sha256, number>()
   const pending = new Set<string>()
+  /** From the intent on a message may be gone. */
+  const deleting = new Set<Sha256>()
   const problems: Problem[] = []
   let segments = 0
   let head: Sha256 | undefined
@@ -54,6 +56,8 @@ export async function verifyLedger(
     progress(segments)
     for (const entry of segment.entries) {
       if (entry.type === 'announced') pending.delete(entry.event)
+      if (entry.type === 'delete') deleting.add(entry.sha256 as Sha256)
+      if (entry.type === 'deleted') named.delete(entry.sha256 as Sha256)
       if (entry.type !== 'message') continue
       named.set(entry.sha256 as Sha256, entry.octets)
       const event = archivedEventId(mailbox, entry.sha256 as Sha256)
@@ -74,12 +78,14 @@ export async function verifyLedger(
         problems.push({ kind: 'octets-differ', key, reason: `${octets} octets; the ledger has ${recorded}` })
     }
   }
-  for (const [digest, octets] of missing)
+  for (const [digest, octets] of missing) {
+    if (deleting.has(digest)) continue
     problems.push({
       kind: 'object-missing',
       key: rawKey(mailbox, digest),
       reason: `the ledger names it with ${octets} octets, and the archive does not have it`,
     })
+  }
   const octets = [...named.values()].reduce((sum, each) => sum + each, 0)
   return {
     mailbox,
