@@ -5,6 +5,7 @@ import { ConfigurationError, IngestError } from '../shared/errors.ts'
 import { applyCommand } from './cli/apply.command.ts'
 import { getCommand, listCommand } from './cli/archive.command.ts'
 import { checkCommand } from './cli/check.command.ts'
+import { addCustodyCommands } from './cli/custody-commands.ts'
 import { type DrainCommandOptions, drainCommand } from './cli/drain.command.ts'
 import { type ReceiveOptions, receiveCommand, serveCommand } from './cli/events.command.ts'
 import { initCommand } from './cli/init.command.ts'
@@ -192,6 +193,7 @@ function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Comma
       examples('archive get 93b964c092a1 | less', 'archive get 93b964c092a1 --output message.eml'),
     )
     .action(command<{ output?: string }>((run, options, [id]) => getCommand(run, id as string, options)))
+  addCustodyCommands(root, archive, command, examples)
 
   const ledger = root.command('ledger').description('the record of what was done')
   ledger

@@ -200,6 +200,30 @@ export const LEDGER = {
   catalogueValues: 50,
   /** Characters of each: an address has 254 at most (RFC 5321, 4.5.3.1), a file name 255 octets where it can be saved. */
   catalogueCharacters: 255,
+  /** Tries to record a decision while drains of the mailbox record mail. */
+  recordAttempts: 10,
+} as const
+
+/** Cases of legal hold. */
+export const CASES = {
+  /** Messages in a step: what an interrupted run does again at most. */
+  stepMessages: 500,
+  /** 500 messages of 300 octets, and the queries; a query may list thousands of ids. */
+  stepOctets: 8 * MIB,
+  /** Holds on their way: S3 takes one message a request, at some 30 ms each. */
+  holdsAtOnce: 32,
+  /** Tries to write a step while others write to the same case. */
+  attempts: 20,
+  /** A run that has named messages and not confirmed that they are held is dead by then: the function that holds new mail has 5 minutes. */
+  holdingMs: 15 * MINUTE,
+} as const
+
+/** What the records officer looks at and changes. */
+export const CUSTODY = {
+  /** Messages that are looked at, recorded and changed together; a segment of the ledger has as many. */
+  groupMessages: 500,
+  /** Requests on their way: one for each message, at some 30 ms each. */
+  requestsAtOnce: 32,
 } as const
 
 /** The Lambdas. */

@@ -24,10 +24,14 @@ export type Epoch = Branded<string, 'Epoch'>
 /** One run of a drain; random. Written into every object and segment, so that a later drain knows whose they are. */
 export type DrainId = Branded<string, 'DrainId'>
 
+/** Name of a case of legal hold: of the form of a mailbox id, for it is part of keys. */
+export type CaseName = Branded<string, 'CaseName'>
+
 /** Key of an object in the archive or the state bucket; built and parsed in object-key.ts alone. */
 export type ObjectKey = Branded<string, 'ObjectKey'>
 
 export const MAILBOX_ID_PATTERN: RegExp = /^[a-z0-9][a-z0-9-]{0,62}$/
+export const CASE_NAME_PATTERN: RegExp = MAILBOX_ID_PATTERN
 export const SHA256_PATTERN: RegExp = /^[0-9a-f]{64}$/
 
 /** Throws a TypeError for anything that is not a mailbox id: for values from our own keys and messages, not for user input. */

@@ -1,15 +1,19 @@
-import { type MailboxId, mailboxId, type ObjectKey, type Sha256, sha256 } from './ids.ts'
+import { type CaseName, type MailboxId, mailboxId, type ObjectKey, type Sha256, sha256 } from './ids.ts'
 
 // Keys are built and parsed here and nowhere else.
 //
 //   archive bucket   raw/<mailboxId>/<aa>/<sha256>.eml       the octets of a message; <aa> = first two hex digits,
 //                                                            so that a listing can be split among 256 readers
 //                    ledger/<mailboxId>/<seq>.ndjson         segment <seq>, ten digits, so that listing order is ledger order
+//                    evidence/cases/<case>/<seq>.ndjson      step <seq> of a case, in the same way
+//                    evidence/retention/<id>.ndjson          what was kept longer, and by whose order
 //   state bucket     snapshots/<mailboxId>.json              the fold of the ledger, a cache
+//                    holds/<mailboxId>.json                  how far new mail was compared with the cases, a cache
 //                    suspensions/<mailboxId>.json            a mailbox whose log-ins failed, and when the next one may be tried
 //                    mailboxes.json                          the mailbox list that the Lambdas read
 
 const RAW = /^raw\/([a-z0-9][a-z0-9-]{0,62})\/([0-9a-f]{2})\/([0-9a-f]{64})\.eml$/
+const CASE_STEP = /^evidence\/cases\/([a-z0-9][a-z0-9-]{0,62})\/(\d{10})\.ndjson$/
 const LEDGER = /^ledger\/([a-z0-9][a-z0-9-]{0,62})\/(\d{10})\.ndjson$/
 
 /** The most segments one mailbox can have: ten digits in the key. */
@@ -46,6 +50,32 @@ export function parseLedgerKey(key: string): { mailbox: MailboxId; seq: number }
   const [, mailbox, seq] = LEDGER.exec(key) ?? []
   if (!mailbox || !Number(seq)) return undefined
   return { mailbox: mailboxId(mailbox), seq: Number(seq) }
+}
+
+export const CASES_PREFIX = 'evidence/cases/'
+
+export function caseStepKey(name: CaseName, seq: number): ObjectKey {
+  if (!Number.isInteger(seq) || seq < 1 || seq > MAX_SEQ) throw new RangeError(`not a step number: ${seq}`)
+  return `${casePrefix(name)}${String(seq).padStart(10, '0')}.ndjson` as ObjectKey
+}
+
+export function casePrefix(name: CaseName): string {
+  return `${CASES_PREFIX}${name}/`
+}
+
+/** Undefined for a key that is not of a step of a case; the first one has number 1. */
+export function parseCaseStepKey(key: string): { name: CaseName; seq: number } | undefined {
+  const [, name, seq] = CASE_STEP.exec(key) ?? []
+  return name && Number(seq) ? { name: name as CaseName, seq: Number(seq) } : undefined
+}
+
+export function retentionKey(id: string): ObjectKey {
+  return `evidence/retention/${id}.ndjson` as ObjectKey
+}
+
+/** How far new mail of a mailbox was compared with the open cases. */
+export function holdCursorKey(mailbox: MailboxId): ObjectKey {
+  return `holds/${mailbox}.json` as ObjectKey
 }
 
 export function snapshotKey(mailbox: MailboxId): ObjectKey {

@@ -7,7 +7,7 @@ import { rawKey } from '../contract/object-key.ts'
 import { IngestError } from '../errors.ts'
 import { catalogue } from '../ledger/catalogue.ts'
 import { readSegments } from '../ledger/ledger.ts'
-import type { MessageEntry } from '../ledger/segment.ts'
+import type { MessageEntry, Segment } from '../ledger/segment.ts'
 import { DRAIN } from '../limits.ts'
 import type { Spool } from '../octets.ts'
 import type { Parser } from '../parser/parser.ts'
@@ -125,10 +125,15 @@ export async function* archivedMessages(
   mailbox: MailboxId,
   archive: Archive,
 ): AsyncGenerator<ArchivedMessage> {
-  for await (const { header, entries } of readSegments(mailbox, archive))
-    for (const entry of entries)
-      if (entry.type === 'message' && entry.outcome !== 'duplicate')
-        yield { mailbox, seq: header.seq, archivedAt: header.closedAt, entry }
+  for await (const segment of readSegments(mailbox, archive)) yield* messagesIn(segment)
+}
+
+/** The messages that a segment names for the first time. */
+export function messagesIn({ header, entries }: Segment): ArchivedMessage[] {
+  const { mailbox, seq, closedAt: archivedAt } = header
+  return entries.flatMap((entry) =>
+    entry.type === 'message' && entry.outcome !== 'duplicate' ? [{ mailbox, seq, archivedAt, entry }] : [],
+  )
 }
 
 async function readAgain({ mailbox, entry }: ArchivedMessage, { archive, parser, spool }: QueryPorts) {

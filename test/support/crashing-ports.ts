@@ -1,5 +1,5 @@
 import type { DrainPorts } from '../../shared/drain/ports.ts'
-import type { Fetched, MailboxSession } from '../../shared/mailbox/mailbox.ts'
+import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
 
 /** The process is gone: not an error that a drain may expect. */
 export class Crash extends Error {
@@ -20,15 +20,25 @@ export interface CrashingPorts {
   readonly diedAt: () => string | undefined
 }
 
+/** Counts calls that leave the process, and ends the process at one of them. */
+export interface Crasher {
+  /** Calls made until now. */
+  readonly calls: () => number
+  /** What was being called when it died. */
+  readonly diedAt: () => string | undefined
+  guarded<T>(name: string, call: () => Promise<T>): Promise<T>
+  /** The same object, its methods guarded; `free` ones are left alone, of `iterated` ones each step counts. */
+  guard<T extends object>(name: string, target: T, free?: readonly string[], iterated?: readonly string[]): T
+}
+
 /**
- * Ports that count every call that leaves the process, and end the process at one of them: from then on no call reaches the world,
- * and none is answered but by Crash. `pause` is awaited before and after each call, so that tests can shuffle what runs at the same time.
+ * From the point on no call reaches the world, and none is answered but by Crash. `pause` is awaited before and after each call, so that tests can
+ * shuffle what runs at the same time.
  */
-export function crashingPorts(
-  ports: DrainPorts,
+export function openCrasher(
   point: CrashPoint | undefined,
   pause: () => Promise<void> = async () => {},
-): CrashingPorts {
+): Crasher {
   let calls = 0
   let diedAt: string | undefined
 
@@ -54,12 +64,11 @@ export function crashingPorts(
     }
   }
 
-  /** The same object, its methods guarded. */
   function guard<T extends object>(
     name: string,
     target: T,
-    free: readonly string[],
-    iterated: readonly string[],
+    free: readonly string[] = [],
+    iterated: readonly string[] = [],
   ): T {
     return new Proxy(target, {
       get(_, property) {
@@ -70,20 +79,29 @@ export function crashingPorts(
         if (free.includes(String(property))) return method
         if (iterated.includes(String(property)))
           return (...arguments_: unknown[]) =>
-            guardedIteration(path, method(...arguments_) as AsyncIterable<Fetched>)
+            guardedIteration(path, method(...arguments_) as AsyncIterable<unknown>)
         return (...arguments_: unknown[]) => guarded(path, async () => method(...arguments_))
       },
     })
   }
 
+  return { calls: () => calls, diedAt: () => diedAt, guarded, guard }
+}
+
+export function crashingPorts(
+  ports: DrainPorts,
+  point: CrashPoint | undefined,
+  pause?: () => Promise<void>,
+): CrashingPorts {
+  const { calls, diedAt, guarded, guard } = openCrasher(point, pause)
   return {
-    calls: () => calls,
-    diedAt: () => diedAt,
+    calls,
+    diedAt,
     ports: {
       ...ports,
       archive: guard('archive', ports.archive, ['uri'], ['list']),
-      state: ports.state && guard('state', ports.state, [], []),
-      queues: guard('queues', ports.queues, [], []),
+      state: ports.state && guard('state', ports.state),
+      queues: guard('queues', ports.queues),
       openMailbox: () =>
         guarded('openMailbox', async () =>
           guard<MailboxSession>('session', await ports.openMailbox(), ['abort'], ['fetch']),

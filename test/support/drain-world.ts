@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import type { Archive } from '../../shared/archive/archive.ts'
-import { openMemoryArchive } from '../../shared/archive/memory.ts'
 import { type MailboxConfig, validateConfig } from '../../shared/contract/config.ts'
 import type { Event } from '../../shared/contract/event.ts'
 import { archivedEventId } from '../../shared/contract/event.ts'
@@ -17,6 +16,7 @@ import { openMemoryQueues } from '../../shared/queue/memory.ts'
 import type { EventQueues } from '../../shared/queue/queue.ts'
 import { openMemoryState } from '../../shared/state/memory.ts'
 import type { StateStore } from '../../shared/state/state.ts'
+import { MemoryStore } from './memory-store.ts'
 import { archivedOctets, assertLedgerVerifies, digestOf, ledgerEntries, takeEvents } from './stores.ts'
 
 export const QUEUES = { default: 'mail-events', invoices: 'invoice-events', audit: 'audit-events' }
@@ -24,6 +24,7 @@ export const QUEUES = { default: 'mail-events', invoices: 'invoice-events', audi
 /** Everything a drain touches, in memory, and what a test wants to know of it. */
 export class DrainWorld {
   readonly store: MemoryMailStore
+  readonly memory: MemoryStore = new MemoryStore()
   readonly archive: Archive
   readonly state: StateStore = openMemoryState()
   readonly queues: EventQueues = openMemoryQueues({ queues: QUEUES })
@@ -31,7 +32,7 @@ export class DrainWorld {
   routes: readonly RouteConfig[] = []
 
   constructor(settings: Record<string, unknown> = {}, store: Partial<MemoryMailStoreOptions> = {}) {
-    this.archive = openMemoryArchive()
+    this.archive = this.memory.archive
     this.mailbox = mailboxConfig(settings)
     const { protocol, folders } = this.mailbox
     this.store = new MemoryMailStore({ protocol, folders, ...store })

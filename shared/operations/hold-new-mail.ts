@@ -1,0 +1,131 @@
+import { type Order, openCases } from '../cases/case-log.ts'
+import { type HoldPorts, holdMessages } from '../cases/hold-messages.ts'
+import type { CaseMessage } from '../cases/step.ts'
+import { type CaseName, type MailboxId, SHA256_PATTERN, type Sha256 } from '../contract/ids.ts'
+import { holdCursorKey, ledgerKey, ledgerPrefix, parseLedgerKey } from '../contract/object-key.ts'
+import { readSegment, readSegments } from '../ledger/ledger.ts'
+import { CASES } from '../limits.ts'
+import type { Revision, StateStore } from '../state/state.ts'
+import { caseMessageOf } from './hold.ts'
+import { matcherOf, messagesIn } from './query.ts'
+
+/** `state`: where it is kept how far a mailbox was looked at; losing it costs a re-read. Undefined: the whole ledger is read each time. */
+export interface NewMailPorts extends HoldPorts {
+  readonly state: StateStore | undefined
+}
+
+export interface NewMailReport {
+  readonly mailbox: MailboxId
+  /** Segments that were compared with open cases. */
+  readonly segments: number
+  /** Messages held, counted once for each case. */
+  readonly held: number
+}
+
+interface Cursor {
+  readonly seq: number
+  readonly sha256: Sha256
+}
+
+/**
+ * Holds what has arrived in a mailbox and matches an open case. To be called after every new segment, by one who may set holds and release none; called
+ * again, twice at the same time or for nothing, it does no harm.
+ *
+ * Nothing slips between the opening of a case and this: the segments are listed first and the cases are read after that. A case that is not seen here
+ * was opened after these segments were written, and whoever opens one records it and looks through the ledgers only then.
+ */
+export async function holdNewMail(
+  mailbox: MailboxId,
+  by: string,
+  ports: NewMailPorts,
+): Promise<NewMailReport> {
+  const { archive, state } = ports
+  const { cursor, revision } = await readCursor(mailbox, ports)
+  const last = await lastSegment(mailbox, ports, cursor)
+  if (last === undefined) return { mailbox, segments: 0, held: 0 }
+  const cases = (await openCases(archive)).map(({ header }) => ({
+    name: header.case,
+    matchers: header.queries.map(matcherOf),
+  }))
+  let head = cursor
+  let segments = 0
+  let held = 0
+  // Where no case is open the last segment alone is read, for the cursor.
+  const from = cases.length === 0 ? [await readSegment(mailbox, archive, last)] : undefined
+  for await (const segment of from ?? readSegments(mailbox, archive, cursor)) {
+    const { seq } = segment.header
+    if (seq > last) break
+    segments++
+    const arrived = messagesIn(segment)
+    for (const { name, matchers } of cases) {
+      // What an entry does not tell (more recipients than it has room for) counts as meant: one message too many is held, none too few.
+      const meant = arrived.filter((message) => matchers.some((matches) => matches(message) !== 'no'))
+      const order = { by, reason: `new mail in segment ${seq} of ${mailbox}` }
+      held += await holdInSteps(name, meant.map(caseMessageOf), order, ports)
+    }
+    head = { seq, sha256: segment.sha256 }
+  }
+  if (head && state) await saveCursor(mailbox, head, state, revision)
+  return { mailbox, segments, held }
+}
+
+async function holdInSteps(
+  name: CaseName,
+  messages: readonly CaseMessage[],
+  order: Order,
+  ports: HoldPorts,
+): Promise<number> {
+  let held = 0
+  for (let from = 0; from < messages.length; from += CASES.stepMessages) {
+    const batch = messages.slice(from, from + CASES.stepMessages)
+    const outcomes = await holdMessages(name, batch, order, ports, { joined: false })
+    held += outcomes?.length ?? 0
+  }
+  return held
+}
+
+/** The number of the last segment; undefined when there is none after the cursor. */
+async function lastSegment(
+  mailbox: MailboxId,
+  { archive }: HoldPorts,
+  cursor: Cursor | undefined,
+): Promise<number | undefined> {
+  const after = cursor && ledgerKey(mailbox, cursor.seq)
+  let last: number | undefined
+  for await (const { key } of archive.list(ledgerPrefix(mailbox), after))
+    last = parseLedgerKey(key)?.seq ?? last
+  return last
+}
+
+/** Believed only if the archive holds that segment: one of another bucket must not hide mail. */
+async function readCursor(
+  mailbox: MailboxId,
+  { archive, state }: NewMailPorts,
+): Promise<{ cursor: Cursor | undefined; revision: Revision | undefined }> {
+  const entry = await state?.read(holdCursorKey(mailbox))
+  const cursor = entry && parseCursor(entry.content)
+  const facts = cursor && (await archive.find(ledgerKey(mailbox, cursor.seq)))
+  return { cursor: facts?.sha256 === cursor?.sha256 ? cursor : undefined, revision: entry?.revision }
+}
+
+/** Who was slower leaves the other's in place: at worst the next call looks at some segments again. */
+async function saveCursor(
+  mailbox: MailboxId,
+  { seq, sha256 }: Cursor,
+  state: StateStore,
+  revision: Revision | undefined,
+): Promise<void> {
+  await state.write(holdCursorKey(mailbox), Buffer.from(JSON.stringify({ seq, sha256 })), revision)
+}
+
+function parseCursor(content: Buffer): Cursor | undefined {
+  try {
+    const { seq, sha256 } = JSON.parse(content.toString('utf8')) as Partial<Cursor>
+    return Number.isInteger(seq) && sha256 !== undefined && SHA256_PATTERN.test(sha256)
+      ? ({ seq, sha256 } as Cursor)
+      : undefined
+  } catch {
+    // Half written or of another program: a cache, so everything is looked at again.
+    return undefined
+  }
+}
