@@ -9,7 +9,8 @@ import {
   METRIC_NAMESPACE,
   METRICS,
 } from '../shared/contract/metrics.ts'
-import type { ErrorCode, IngestError } from '../shared/errors.ts'
+import { ERROR_CODES, type ErrorCode, type IngestError } from '../shared/errors.ts'
+import { suspends } from '../shared/failed-log-ins.ts'
 
 // What functions and relay have in common when they log and count: names and dimensions, by which alarms and dashboard find them.
 
@@ -33,8 +34,16 @@ export function openTelemetry(
   }
 }
 
-/** Counts a failure under its code, and once more under the mailbox too, for the alarm that names it. */
+/**
+ * Counts a failure under its code, and once more under the mailbox too, for the alarm that names it; and as a suspension when the mailbox rests for
+ * it.
+ */
 export function countFailure(metrics: Metrics, mailbox: MailboxId, code: ErrorCode): void {
+  if (suspends({ code, scope: ERROR_CODES[code].scope }))
+    metrics
+      .singleMetric()
+      .addDimension(MAILBOX_DIMENSION, mailbox)
+      .addMetric(METRICS.mailboxSuspensions, MetricUnit.Count, 1)
   for (const dimensions of [{}, { [MAILBOX_DIMENSION]: mailbox }])
     metrics
       .singleMetric()

@@ -1,4 +1,4 @@
-import type { ErrorCode } from './errors.ts'
+import type { ErrorCode, IngestError } from './errors.ts'
 import { SUSPENSION } from './limits.ts'
 
 /** Of an error with which entering a mailbox ends and that suspends it. What to do is the remedy of the error. */
@@ -54,4 +54,12 @@ export function pauseMs(code: ErrorCode, failures: number): number {
 export function failedLogIn(code: ErrorCode): FailedLogIn {
   const known: Partial<Record<ErrorCode, FailedLogIn>> = FAILED_LOG_INS
   return known[code] ?? { firstPauseMs, alarm: 'it cannot be entered' }
+}
+
+/**
+ * Whether this error of a session is about entering the mailbox. Archive, ledger and queue are no matter of the mail server: what is
+ * wrong with them is tried again by whoever asked for the drain.
+ */
+export function suspends(error: Pick<IngestError, 'code' | 'scope'>): boolean {
+  return error.scope === 'mailbox' && !/^(ARCHIVE|LEDGER|QUEUE)_/.test(error.code)
 }

@@ -65,14 +65,6 @@ export interface Suspensions {
   succeeded(mailbox: MailboxConfig): Promise<void>
 }
 
-/**
- * Whether this error of a session is about entering the mailbox. Archive, ledger and queue are no matter of the mail server: what is
- * wrong with them is tried again by whoever asked for the drain.
- */
-export function suspends(error: IngestError): boolean {
-  return error.scope === 'mailbox' && !/^(ARCHIVE|LEDGER|QUEUE)_/.test(error.code)
-}
-
 /** For those who only look. Undefined when it is not suspended. */
 export async function readSuspension(mailbox: MailboxId, state: StateStore): Promise<Suspension | undefined> {
   return (await readRecord(mailbox, state)).suspension

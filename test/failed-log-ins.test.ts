@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ERROR_CODES, type ErrorCode, IngestError } from '../shared/errors.ts'
-import { FAILED_LOG_INS, failedLogIn, pauseMs } from '../shared/failed-log-ins.ts'
-import { suspends } from '../shared/suspension.ts'
+import { FAILED_LOG_INS, failedLogIn, pauseMs, suspends } from '../shared/failed-log-ins.ts'
 
 const HOUR_MS = 3_600_000
 const CODES = (Object.keys(ERROR_CODES) as ErrorCode[]).filter((code) => suspends(new IngestError(code, 'x')))

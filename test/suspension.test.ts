@@ -4,10 +4,11 @@ import type { MailboxConfig } from '../shared/contract/config.ts'
 import { type Event, eventSchema } from '../shared/contract/event.ts'
 import { suspensionKey } from '../shared/contract/object-key.ts'
 import { ERROR_CODES, type ErrorCode, IngestError } from '../shared/errors.ts'
+import { suspends } from '../shared/failed-log-ins.ts'
 import { openMemoryQueues } from '../shared/queue/memory.ts'
 import type { EventQueues } from '../shared/queue/queue.ts'
 import { openMemoryState } from '../shared/state/memory.ts'
-import { openSuspensions, readSuspension, type SuspensionPorts, suspends } from '../shared/suspension.ts'
+import { openSuspensions, readSuspension, type SuspensionPorts } from '../shared/suspension.ts'
 import { mailboxConfig, QUEUES } from './support/drain-world.ts'
 
 const MINUTE = 60_000

@@ -1,7 +1,8 @@
 import type { MailboxConfig } from '../../shared/contract/config.ts'
 import { IngestError } from '../../shared/errors.ts'
+import { suspends } from '../../shared/failed-log-ins.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
-import { type Admission, type Suspensions, suspends } from '../../shared/suspension.ts'
+import type { Admission, Suspensions } from '../../shared/suspension.ts'
 
 /**
  * One visit to a mailbox, by a probe or a drain. Whether a log-in may be tried is asked at the door and not before, for a visitor who turns

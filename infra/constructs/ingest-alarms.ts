@@ -65,6 +65,8 @@ export class IngestAlarms extends Construct {
     this.props = props
     this.watchSchedule()
     this.watchMailboxes()
+    this.watchSuspensions()
+    this.watchConfiguration()
     this.watchFunctions()
     this.watchQueues()
     this.watchMessages()
@@ -121,10 +123,9 @@ export class IngestAlarms extends Construct {
   private watchMailboxes(): void {
     const { mailboxes, missedIntervals } = this.props
     if (mailboxes.length > MAILBOX_ALARMS_MOST) {
-      const slowestMs = Math.max(...mailboxes.map(({ every }) => durationMs(every)))
       this.add('mailbox-failing', {
         description: `The mailbox that contributes could not be looked at or drained for ${missedIntervals} intervals in a row.`,
-        ...this.failuresOfAMailbox(slowestMs, undefined),
+        ...this.failuresOfAMailbox(slowest(mailboxes), undefined),
       })
       return
     }
@@ -132,33 +133,49 @@ export class IngestAlarms extends Construct {
       this.add('mailbox-failing', {
         subject: id,
         description: `Mailbox ${id} could not be looked at or drained for ${missedIntervals} intervals in a row.`,
-        ...this.failuresOfAMailbox(durationMs(every), id),
+        ...this.failuresOfAMailbox(alarmPeriod(every), id),
       })
   }
 
-  /** A query, because only the failing mailboxes have metrics, one for each function and code; a failure in every interval is no blip. */
-  private failuresOfAMailbox(everyMs: number, mailbox: string | undefined) {
-    const { deployment, missedIntervals } = this.props
-    const period = alarmPeriod(everyMs)
+  /** A failure in every interval is no blip. */
+  private failuresOfAMailbox(period: Duration, mailbox: string | undefined) {
     // CloudWatch looks back a day, or a week where periods are an hour or longer.
     const lookBack = period.toHours({ integral: false }) >= 1 ? Duration.days(7) : Duration.days(1)
     const most = Math.floor(lookBack.toSeconds() / period.toSeconds())
-    const schema = [DEPLOYMENT_DIMENSION, FUNCTION_DIMENSION, CODE_DIMENSION, MAILBOX_DIMENSION]
-    const only = mailbox === undefined ? '' : ` AND ${MAILBOX_DIMENSION} = '${mailbox}'`
     return {
-      metric: new cloudwatch.MathExpression({
-        expression: [
-          `SELECT SUM(${METRICS.mailboxFailures})`,
-          `FROM SCHEMA("${METRIC_NAMESPACE}", ${schema.map((name) => `"${name}"`).join(', ')})`,
-          `WHERE "${DEPLOYMENT_DIMENSION}" = '${deployment}'${only}`,
-          `GROUP BY ${MAILBOX_DIMENSION} ORDER BY SUM() DESC`,
-        ].join(' '),
-        usingMetrics: {},
+      metric: byMailbox('mailboxFailures', {
+        deployment: this.props.deployment,
+        further: [CODE_DIMENSION],
+        mailbox,
         period,
-        label: 'failures',
       }),
-      periods: Math.min(missedIntervals, most),
+      periods: Math.min(this.props.missedIntervals, most),
     }
+  }
+
+  /** Every visit to such a mailbox counts, so that the alarm lasts as long as the suspension; for one that is visited less than hourly it comes again. */
+  private watchSuspensions(): void {
+    const { deployment, mailboxes } = this.props
+    const period = Duration.seconds(Math.min(slowest(mailboxes).toSeconds(), 3600))
+    this.add('mailbox-suspended', {
+      description:
+        'The mailbox that contributes is not signed in to any more by itself, or only after long pauses: its password, certificate or right has to be corrected.',
+      metric: byMailbox('mailboxSuspensions', { deployment, further: [], period }),
+    })
+  }
+
+  /** A mailbox that was deployed and never applied fails nowhere: only counting finds it. */
+  private watchConfiguration(): void {
+    const { deployment, mailboxes } = this.props
+    this.add('mailboxes-unvisited', {
+      description: `The stack was deployed for ${mailboxes.length} mailboxes, and fewer are applied: nobody visits the others.`,
+      metric: countOf(deployment, 'mailboxesConfigured', 'schedule-drains', {
+        statistic: cloudwatch.Stats.MAXIMUM,
+      }),
+      threshold: mailboxes.length,
+      below: true,
+      periods: 3,
+    })
   }
 
   private watchFunctions(): void {
@@ -260,8 +277,45 @@ function waiting(queue: sqs.IQueue): cloudwatch.Metric {
   })
 }
 
+/** A query, because only mailboxes in trouble have metrics, one for each function and dimension more. The mailbox contributes to the alarm by name. */
+function byMailbox(
+  name: 'mailboxFailures' | 'mailboxSuspensions',
+  {
+    deployment,
+    further,
+    mailbox,
+    period,
+  }: {
+    readonly deployment: string
+    /** Dimensions of the metric besides deployment, function and mailbox. */
+    readonly further: readonly string[]
+    /** @default each */
+    readonly mailbox?: string | undefined
+    readonly period: Duration
+  },
+): cloudwatch.MathExpression {
+  const schema = [DEPLOYMENT_DIMENSION, FUNCTION_DIMENSION, ...further, MAILBOX_DIMENSION]
+  const only = mailbox === undefined ? '' : ` AND ${MAILBOX_DIMENSION} = '${mailbox}'`
+  return new cloudwatch.MathExpression({
+    expression: [
+      `SELECT SUM(${METRICS[name]})`,
+      `FROM SCHEMA("${METRIC_NAMESPACE}", ${schema.map((each) => `"${each}"`).join(', ')})`,
+      `WHERE "${DEPLOYMENT_DIMENSION}" = '${deployment}'${only}`,
+      `GROUP BY ${MAILBOX_DIMENSION} ORDER BY SUM() DESC`,
+    ].join(' '),
+    usingMetrics: {},
+    period,
+    label: METRICS[name],
+  })
+}
+
 /** An interval as CloudWatch counts: whole minutes, a day at most. */
-function alarmPeriod(everyMs: number): Duration {
-  const minutes = Math.ceil(everyMs / 60_000)
+function alarmPeriod(every: string): Duration {
+  const minutes = Math.ceil(durationMs(every) / 60_000)
   return Duration.minutes(Math.min(Math.max(minutes, 1), 1440))
+}
+
+/** The interval of the mailbox that is visited least. */
+function slowest(mailboxes: IngestAlarmsProps['mailboxes']): Duration {
+  return Duration.seconds(Math.max(...mailboxes.map(({ every }) => alarmPeriod(every).toSeconds())))
 }

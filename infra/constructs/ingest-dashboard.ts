@@ -6,6 +6,7 @@ import {
   CODE_DIMENSION,
   DEPLOYMENT_DIMENSION,
   FUNCTION_DIMENSION,
+  LOOKED_AT,
   MAILBOX_DIMENSION,
   METRIC_NAMESPACE,
   METRICS,
@@ -22,6 +23,8 @@ export interface IngestDashboardProps {
   readonly requests: Readonly<Record<'probe' | 'drain', RequestQueue>>
   readonly events: Readonly<Record<string, EventQueue>>
   readonly alarms: readonly cloudwatch.IAlarm[]
+  /** Whether a relay watches mailboxes. */
+  readonly relay: boolean
 }
 
 /** One page: is mail flowing, which mailboxes fail, what waits, what it costs. */
@@ -37,6 +40,7 @@ export class IngestDashboard extends cloudwatch.Dashboard {
     )
     this.addWidgets(...flow(props))
     this.addWidgets(...trouble(props))
+    this.addWidgets(...lag(props))
     this.addWidgets(...queues(props))
   }
 }
@@ -87,6 +91,36 @@ function trouble({ deployment, functions }: IngestDashboardProps): cloudwatch.IW
       Object.values(functions).map((it) => it.function.metricErrors()),
       Object.values(functions).map((it) => it.function.metricDuration({ statistic: 'p99' })),
     ),
+  ]
+}
+
+/** By mailbox, from the logs: a metric for each would cost 0.30 USD a month. */
+function lag({ deployment, functions, relay }: IngestDashboardProps): cloudwatch.IWidget[] {
+  const watched = (name: 'relayWatched' | 'relayUnwatched', label: string): cloudwatch.Metric =>
+    countOf(deployment, name, 'idle-relay', { label, statistic: cloudwatch.Stats.AVERAGE })
+  return [
+    new cloudwatch.LogQueryWidget({
+      title: 'Lag by mailbox: who was looked at longest ago',
+      width: relay ? 16 : 24,
+      view: cloudwatch.LogQueryVisualizationType.TABLE,
+      logGroupNames: [functions['probe-mailboxes'].logGroup.logGroupName],
+      queryLines: [
+        'filter message = "probed"',
+        'fields jsonParse(@message) as line',
+        `unnest line.${LOOKED_AT} into mailbox`,
+        'stats max(@timestamp) as lookedAt by mailbox',
+        'sort lookedAt asc',
+        'limit 25',
+      ],
+    }),
+    ...(relay
+      ? [
+          graph('Relay: mailboxes with and without a connection', [
+            watched('relayWatched', 'connected'),
+            watched('relayUnwatched', 'not connected'),
+          ]),
+        ]
+      : []),
   ]
 }
 

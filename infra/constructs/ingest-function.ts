@@ -34,6 +34,7 @@ export interface IngestFunctionProps {
 export class IngestFunction extends Construct {
   readonly function: lambda.Function
   readonly role: iam.Role
+  readonly logGroup: logs.LogGroup
   readonly timeout: Duration
   readonly memoryMib: number
 
@@ -42,7 +43,7 @@ export class IngestFunction extends Construct {
     const { timeoutSeconds, memoryMib } = FUNCTIONS[props.name]
     this.timeout = Duration.seconds(timeoutSeconds)
     this.memoryMib = props.memoryMib ?? memoryMib
-    const logGroup = new logs.LogGroup(this, 'Log', {
+    this.logGroup = new logs.LogGroup(this, 'Log', {
       retention: props.logDays,
       // Whoever deletes the stack wants to know afterwards what happened; the logs end by themselves.
       removalPolicy: RemovalPolicy.RETAIN,
@@ -57,7 +58,7 @@ export class IngestFunction extends Construct {
       new iam.PolicyStatement({
         sid: 'WriteItsLog',
         actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        resources: [logGroup.logGroupArn],
+        resources: [this.logGroup.logGroupArn],
       }),
     )
     if (props.deadLetters)
@@ -82,7 +83,7 @@ export class IngestFunction extends Construct {
       memorySize: this.memoryMib,
       ...(props.spoolMib === undefined ? {} : { ephemeralStorageSize: Size.mebibytes(props.spoolMib) }),
       environment: { ...RUNTIME_ENVIRONMENT, ...props.environment },
-      logGroup,
+      logGroup: this.logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       // The runtime's own start and report lines: what the metrics say already.
       systemLogLevelV2: lambda.SystemLogLevel.WARN,
@@ -94,7 +95,7 @@ export class IngestFunction extends Construct {
     })
     acknowledge(this.role, 'ownPolicies', ...(props.vpc ? (['networkInterfaces'] as const) : []))
     acknowledgePrefixes(this.role)
-    if (!props.logKey) acknowledge(logGroup, 'logsByCloudWatch')
+    if (!props.logKey) acknowledge(this.logGroup, 'logsByCloudWatch')
     if (!props.vpc) acknowledge(this.function, 'noNetwork')
     if (props.deadLetters) acknowledge(this.function, 'oneTickAtATime')
     else acknowledge(this.function, 'deadLettersOfTheQueue')

@@ -172,6 +172,7 @@ export class MailIngest extends Construct {
     this.dashboard = new IngestDashboard(this, 'Dashboard', {
       ...shown,
       alarms: this.alarms.alarms,
+      relay: this.relay !== undefined,
     })
   }
 

@@ -5,6 +5,8 @@ export const ALARM_KINDS = [
   'schedule-silent',
   'schedule-failing',
   'mailbox-failing',
+  'mailbox-suspended',
+  'mailboxes-unvisited',
   'function-failing',
   'requests-old',
   'requests-dead',

@@ -46,8 +46,13 @@ export const METRICS = {
    * too, so that an alarm can say which.
    */
   mailboxFailures: 'MailboxFailures',
+  /** The same functions, by function and `mailbox`: it is not signed in to until somebody looks; at each visit for as long as that is so. */
+  mailboxSuspensions: 'MailboxSuspensions',
 } as const
 
 /** Further dimensions of `mailboxFailures`. */
 export const MAILBOX_DIMENSION = 'mailbox'
 export const CODE_DIMENSION = 'code'
+
+/** Field of the line `probed` of probe-mailboxes: ids of the mailboxes that were looked at with success. Costs less than a metric for each. */
+export const LOOKED_AT = 'lookedAt'

@@ -1,6 +1,7 @@
 import type { MailboxConfig } from '../contract/config.ts'
 import { IngestError } from '../errors.ts'
-import { type Suspension, suspends } from '../suspension.ts'
+import { suspends } from '../failed-log-ins.ts'
+import type { Suspension } from '../suspension.ts'
 import { Bell } from './bell.ts'
 import type { LogInGate } from './log-in-gate.ts'
 import type { RelayLimits, RelayPorts } from './ports.ts'

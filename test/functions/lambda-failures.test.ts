@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { archivedEventId } from '../../shared/contract/event.ts'
 import { mailboxId } from '../../shared/contract/ids.ts'
+import { LOOKED_AT } from '../../shared/contract/metrics.ts'
 import {
   assertDone,
   codeOf,
@@ -91,8 +92,13 @@ describe('a mailbox that refuses the password', () => {
         ],
       )
 
+      const suspensions = () =>
+        probe.records.filter((record) => 'MailboxSuspensions' in record).map(({ mailbox }) => mailbox)
+      assert.deepEqual(suspensions(), ['refused'])
+
       const before = logIns(imap)
       await scene.tick()
+      assert.deepEqual(suspensions(), ['refused', 'refused'], 'it lasts')
       await scene.request('refused')
       await scene.deliverWell()
       assert.equal(logIns(imap), before)
@@ -117,6 +123,12 @@ describe('a mailbox that refuses the password', () => {
       const probe = scene.world.functions['probe-mailboxes']
       const [line] = probe.records.filter(({ mailbox, level }) => mailbox === 'absent' && level === 'WARN')
       assert.equal(codeOf(line), 'CONNECTION_FAILED')
+      const [probed] = probe.records.filter(({ message }) => message === 'probed').slice(-1)
+      assert.deepEqual(probed?.[LOOKED_AT], ['present'])
+      const suspended = probe.records.filter(
+        (record) => 'MailboxSuspensions' in record && record.mailbox === 'absent',
+      )
+      assert.deepEqual(suspended, [])
     })
   })
 

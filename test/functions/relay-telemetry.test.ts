@@ -114,6 +114,11 @@ describe('the telemetry of the relay', () => {
       ['code', 'function', 'mailbox', 'service'],
       ['code', 'function', 'service'],
     ])
+    const suspensions = metricsOf(records).filter(({ name }) => name === 'MailboxSuspensions')
+    assert.deepEqual(
+      suspensions.map(({ dimensions }) => dimensions),
+      [['function', 'mailbox', 'service']],
+    )
     const [line] = records.filter(({ message }) => message === 'suspended')
     assert.deepEqual([line?.level, line?.mailbox, line?.shard], ['ERROR', 'a', 3])
   })

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { ALARM_KINDS, type AlarmKind } from '../../shared/contract/alarms.ts'
 import { FUNCTIONS } from '../../shared/contract/functions.ts'
-import { METRIC_NAMESPACE, METRICS } from '../../shared/contract/metrics.ts'
+import { LOOKED_AT, METRIC_NAMESPACE, METRICS } from '../../shared/contract/metrics.ts'
 import { ERROR_CODES } from '../../shared/errors.ts'
 import { isAllowed } from '../support/iam.ts'
 import { templates, yaml } from '../support/stacks.ts'
-import { ACCOUNT, type Policy, type Resource, type Templates } from '../support/templates.ts'
+import { ACCOUNT, type Policy, type Templates } from '../support/templates.ts'
 
 const world = templates(yaml({ aws: 'alarms: { email: [ops@example.com] }' }))
 const RUNBOOK = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'runbook.md'), 'utf8')
@@ -212,13 +212,69 @@ describe('a mailbox that fails', () => {
   })
 })
 
+test('a mailbox that is not signed in to any more raises an alarm that names it, while it is visited in vain', () => {
+  const { Metrics, Threshold, EvaluationPeriods } = alarm('mailbox-suspended')
+  const [query] = Metrics as { Expression: string; Period: number }[]
+  assert.match(
+    query?.Expression ?? '',
+    /^SELECT SUM\(MailboxSuspensions\) FROM SCHEMA\("Mailsluice", "service", "function", "mailbox"\)/,
+  )
+  assert.match(query?.Expression ?? '', /GROUP BY mailbox ORDER BY SUM\(\) DESC$/)
+  // The other mailbox is due every hour.
+  assert.deepEqual([Threshold, EvaluationPeriods, query?.Period], [1, 1, 3600])
+})
+
+test('fewer mailboxes applied than the stack was deployed for raise an alarm: nobody would visit the others', () => {
+  const { MetricName, Statistic, Threshold, ComparisonOperator } = alarm('mailboxes-unvisited')
+  assert.deepEqual(
+    [MetricName, Statistic, Threshold, ComparisonOperator],
+    [METRICS.mailboxesConfigured, 'Maximum', 2, 'LessThanThreshold'],
+  )
+})
+
+interface Widget {
+  readonly properties: { readonly title: string; readonly query?: string; readonly metrics?: unknown }
+}
+
+function widgetsOf(from: Templates): readonly Widget[] {
+  const [, { Properties }] = from.one('AWS::CloudWatch::Dashboard', '')
+  return (JSON.parse(Properties.DashboardBody as string) as { widgets: Widget[] }).widgets
+}
+
+test('the dashboard finds in the log of the probes who was looked at longest ago', () => {
+  const lag = widgetsOf(world).find(({ properties }) => properties.title.startsWith('Lag by mailbox'))
+  const [log] = world.one('AWS::Logs::LogGroup', 'MailIngestprobemailboxes')
+  assert.equal(
+    lag?.properties.query?.replaceAll('\n', ' '),
+    [
+      `SOURCE '${log}'`,
+      'filter message = "probed"',
+      'fields jsonParse(@message) as line',
+      `unnest line.${LOOKED_AT} into mailbox`,
+      'stats max(@timestamp) as lookedAt by mailbox',
+      'sort lookedAt asc',
+      'limit 25',
+    ].join(' | '),
+  )
+})
+
+test('the dashboard shows the connections of the relay where there is one', () => {
+  const shown = (from: Templates): boolean =>
+    widgetsOf(from).some(
+      ({ properties }) =>
+        properties.title.startsWith('Relay') &&
+        JSON.stringify(properties.metrics).includes(METRICS.relayWatched),
+    )
+  assert.equal(shown(world), false)
+  assert.equal(shown(templates(yaml(), { relay: {} })), true)
+})
+
 test('the dashboard shows mail, failing mailboxes, lag, dead letters and an estimate of the cost', () => {
-  const [, { Properties }] = world.one('AWS::CloudWatch::Dashboard', '') as readonly [string, Resource]
+  const [, { Properties }] = world.one('AWS::CloudWatch::Dashboard', '')
   assert.equal(Properties.DashboardName, 'mailsluice')
-  const { widgets } = JSON.parse(Properties.DashboardBody as string) as {
-    widgets: { properties: { title: string } }[]
-  }
-  const titles = widgets.map(({ properties }) => properties.title).join('\n')
+  const titles = widgetsOf(world)
+    .map(({ properties }) => properties.title)
+    .join('\n')
   for (const part of [
     'Alarms',
     'Messages',
