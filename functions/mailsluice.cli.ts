@@ -4,6 +4,7 @@ import { PROVIDER_IDS } from '../shared/contract/providers.ts'
 import { ConfigurationError, IngestError } from '../shared/errors.ts'
 import { applyCommand } from './cli/apply.command.ts'
 import { getCommand, listCommand } from './cli/archive.command.ts'
+import { archiveVerifyCommand, type VerifyCommandOptions } from './cli/archive-verify.command.ts'
 import { checkCommand } from './cli/check.command.ts'
 import { addCustodyCommands } from './cli/custody-commands.ts'
 import { type DrainCommandOptions, drainCommand } from './cli/drain.command.ts'
@@ -195,6 +196,27 @@ function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Comma
     .action(command<{ output?: string }>((run, options, [id]) => getCommand(run, id as string, options)))
   addCustodyCommands(root, archive, command, examples)
 
+  archive
+    .command('verify')
+    .description('compare everything in the archive with what is recorded: chain, objects, versions, locks')
+    .argument('[mailboxes...]', 'ids of mailboxes (default: everything in the archive)')
+    .option('--deep', 'read and hash the octets too')
+    .option(
+      '--sample <percent>',
+      'inspect this part of the messages, chosen by chance; all are listed',
+      percent,
+    )
+    .option('--resume <file>', 'keep there how far it has come, and go on from there')
+    .addHelpText(
+      'after',
+      examples(
+        'archive verify',
+        'archive verify invoices --deep --resume verify.json',
+        'archive verify --sample 5 --json',
+      ),
+    )
+    .action(command<VerifyCommandOptions>((run, options, ids) => archiveVerifyCommand(run, ids, options)))
+
   const ledger = root.command('ledger').description('the record of what was done')
   ledger
     .command('show')
@@ -272,6 +294,11 @@ function folder(text: string): string {
 
 function positive(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.')
+  return Number(text)
+}
+
+function percent(text: string): number {
+  if (!/^([1-9]\d?|100)$/.test(text)) throw new InvalidArgumentError('Expected a percentage from 1 to 100.')
   return Number(text)
 }
 

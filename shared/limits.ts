@@ -226,6 +226,20 @@ export const CUSTODY = {
   requestsAtOnce: 32,
 } as const
 
+/** Comparing an archive with what is recorded of it. */
+export const VERIFY = {
+  /** Messages of one mailbox whose records are in memory at the same time, about 500 octets each; a longer ledger is read once for each part of them. */
+  messagesInMemory: 250_000,
+  /** Keys between two checkpoints: a page of ListObjectVersions. */
+  keysPerStep: 1_000,
+  /** HeadObject requests at the same time: what the connections of one client allow, less some for the listing. */
+  inspectedAtOnce: 48,
+  /** A lock under the bucket's default is reckoned by our clock and by S3's. */
+  clockSkewMs: 60 * MINUTE,
+  /** A drain names in the ledger what it has stored within a slice and its reserves; what is older and has no record is nobody's. */
+  underWayMs: 15 * MINUTE,
+} as const
+
 /** The Lambdas. */
 export const LAMBDA = {
   /** A drain works in slices and asks for its continuation, so that no mailbox starves the others. */

@@ -78,6 +78,14 @@ export function holdCursorKey(mailbox: MailboxId): ObjectKey {
   return `holds/${mailbox}.json` as ObjectKey
 }
 
+export const EVIDENCE_PREFIX = 'evidence/'
+
+/** The mailbox under whose prefix a key is, legal or not. */
+export function mailboxOfKey(key: string): MailboxId | undefined {
+  const [, mailbox] = /^(?:raw|ledger)\/([a-z0-9][a-z0-9-]{0,62})\//.exec(key) ?? []
+  return mailbox === undefined ? undefined : mailboxId(mailbox)
+}
+
 export function snapshotKey(mailbox: MailboxId): ObjectKey {
   return `snapshots/${mailbox}.json` as ObjectKey
 }

@@ -325,6 +325,16 @@ async function readSnapshot(
   return { snapshot: believed ? snapshot : undefined, revision: entry.revision }
 }
 
+/** The segment that the kept snapshot was taken after; undefined when there is none. */
+export async function snapshotHead(
+  mailbox: MailboxId,
+  state: StateStore,
+): Promise<{ readonly seq: number; readonly sha256: Sha256 } | undefined> {
+  const entry = await state.read(snapshotKey(mailbox))
+  const snapshot = entry && parseSnapshot(entry.content)
+  return snapshot && { seq: snapshot.seq, sha256: snapshot.sha256 }
+}
+
 function parseSnapshot(content: Buffer): Snapshot | undefined {
   try {
     const value = JSON.parse(content.toString('utf8')) as Partial<Snapshot> | null

@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto'
+import type { Retention } from '../../archive/archive.ts'
+import type { ArchiveAudit, ListedVersion, VersionFacts } from '../../archive/audit.ts'
+import { retainUntil } from '../../archive/retain-until.ts'
+import type { MailboxId, Sha256 } from '../../contract/ids.ts'
+import { VERIFY } from '../../limits.ts'
+import type { Finding, FindingKind } from './finding.ts'
+import type { Entry } from './versions.ts'
+
+/** What an object has to be. Of what is undefined nothing is recorded. */
+export interface Recorded {
+  readonly octets: number | undefined
+  readonly sha256: Sha256 | undefined
+  readonly versionId?: string | undefined
+  /** ISO 8601. */
+  readonly retainUntil?: string | undefined
+  /** The segment that it was written for. */
+  readonly seq?: number | undefined
+}
+
+export interface Inspector {
+  readonly audit: ArchiveAudit
+  readonly mailbox: MailboxId | undefined
+  /** What is configured for how long and how the objects are kept. */
+  readonly policy: Retention | undefined
+  /** Reads and hashes the octets. */
+  readonly deep: boolean
+  /** Whether this object is looked at beyond the listing. */
+  readonly chosen: (key: string) => boolean
+  /** Objects that were stored later may be of a drain that has not recorded them yet. ISO 8601. */
+  readonly underWaySince: string
+}
+
+export interface Inspected {
+  readonly findings: readonly Finding[]
+  /** Its checksum and lock were looked at. */
+  readonly inspected: boolean
+  /** Its octets were read. */
+  readonly read: boolean
+  readonly held: boolean
+  /** Not recorded, and younger than a drain may need for it. */
+  readonly underWay: boolean
+}
+
+/** Compares what is recorded of a key with what the store has. */
+export async function inspect(
+  { key, recorded, versions }: Entry<Recorded>,
+  inspector: Inspector,
+): Promise<Inspected> {
+  const { audit, mailbox, chosen, underWaySince } = inspector
+  const findings: Finding[] = []
+  const report = (kind: FindingKind, version: ListedVersion | undefined, expected: string, found: string) => {
+    findings.push({ kind, mailbox, key, versionId: version?.versionId, expected, found })
+  }
+  const stored = versions.filter(({ deleteMarker }) => !deleteMarker)
+  for (const marker of versions.filter(({ deleteMarker }) => deleteMarker))
+    report('delete-marker', marker, 'no delete marker', `one of ${marker.storedAt}`)
+
+  if (!recorded) {
+    const underWay = stored.length > 0 && stored.every(({ storedAt }) => storedAt >= underWaySince)
+    if (!underWay)
+      for (const version of stored)
+        report('unrecorded', version, 'nothing', `${version.octets} octets, stored ${version.storedAt}`)
+    return { findings, underWay, ...UNSEEN }
+  }
+
+  // Written once: of several versions the oldest is the one that was recorded.
+  const version =
+    recorded.versionId === undefined
+      ? stored.at(-1)
+      : stored.find(({ versionId }) => versionId === recorded.versionId)
+  for (const other of stored)
+    if (other !== version)
+      report('extra-version', other, 'one version', `another, ${other.octets} octets of ${other.storedAt}`)
+  if (!version) {
+    if (stored.length > 0)
+      report('version-missing', undefined, `version ${recorded.versionId}`, 'other versions alone')
+    else report('object-missing', undefined, describe(recorded), 'nothing')
+    return { findings, underWay: false, ...UNSEEN }
+  }
+  if (recorded.octets !== undefined && version.octets !== recorded.octets)
+    report('octets-differ', version, `${recorded.octets} octets`, `${version.octets} octets`)
+  if (!chosen(key)) return { findings, underWay: false, ...UNSEEN }
+
+  const facts = await audit.inspect(version)
+  if (!facts) {
+    report('object-missing', version, describe(recorded), 'nothing any more')
+    return { findings, underWay: false, ...UNSEEN }
+  }
+  if (recorded.sha256 !== undefined && facts.sha256 !== recorded.sha256)
+    report(
+      'checksum-differs',
+      version,
+      `SHA-256 ${recorded.sha256}`,
+      `SHA-256 ${facts.sha256 ?? 'not stored'}`,
+    )
+  const seq = facts.writtenFor?.seq ?? 0
+  if (recorded.seq !== undefined && seq !== recorded.seq)
+    report('segment-differs', version, `written for segment ${seq}, as it says`, `named by ${recorded.seq}`)
+  if (audit.locks)
+    for (const [kind, expected, found] of lockFaults(version, facts, recorded, inspector.policy))
+      report(kind, version, expected, found)
+  const reading = inspector.deep && recorded.sha256 !== undefined
+  if (reading) {
+    const digest = await hashOf(version, audit)
+    if (digest !== recorded.sha256)
+      report('content-differs', version, `SHA-256 ${recorded.sha256}`, `SHA-256 ${digest}`)
+  }
+  return { findings, inspected: true, read: reading, held: facts.legalHold, underWay: false }
+}
+
+const UNSEEN = { inspected: false, read: false, held: false } as const
+
+function describe({ octets, sha256 }: Recorded): string {
+  return octets === undefined ? 'an object' : `${octets} octets with SHA-256 ${sha256 ?? 'unknown'}`
+}
+
+function lockFaults(
+  { storedAt }: ListedVersion,
+  { lockMode, retainUntil: until }: VersionFacts,
+  { retainUntil: promised }: Recorded,
+  policy: Retention | undefined,
+): (readonly [kind: FindingKind, expected: string, found: string])[] {
+  const due = policy && retainUntil(Date.parse(storedAt), policy).toISOString()
+  if (until === undefined) {
+    const wanted = promised ?? due
+    return wanted === undefined ? [] : [['not-locked', `kept until ${wanted}`, 'no retention']]
+  }
+  const faults: (readonly [FindingKind, string, string])[] = []
+  if (policy?.mode === 'compliance' && lockMode !== 'compliance')
+    faults.push(['lock-mode', 'compliance', lockMode ?? 'none'])
+  if (promised !== undefined && isBefore(until, promised))
+    faults.push(['retention-shortened', `kept until ${promised}, as recorded`, `until ${until}`])
+  if (due !== undefined && isBefore(until, due))
+    faults.push(['retention-below-policy', `kept until ${due}, as configured`, `until ${until}`])
+  return faults
+}
+
+/** By more than clocks differ. */
+function isBefore(a: string, b: string): boolean {
+  return Date.parse(a) < Date.parse(b) - VERIFY.clockSkewMs
+}
+
+async function hashOf(version: ListedVersion, audit: ArchiveAudit): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of (await audit.open(version)) as AsyncIterable<Buffer>) hash.update(chunk)
+  return hash.digest('hex')
+}

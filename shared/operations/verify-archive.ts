@@ -1,0 +1,335 @@
+import { createHash } from 'node:crypto'
+import type { Archive, Retention } from '../archive/archive.ts'
+import type { ArchiveAudit, ListedVersion } from '../archive/audit.ts'
+import type { MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
+import {
+  EVIDENCE_PREFIX,
+  ledgerPrefix,
+  mailboxOfKey,
+  rawPrefix,
+  snapshotKey,
+} from '../contract/object-key.ts'
+import { snapshotHead } from '../ledger/ledger.ts'
+import { VERIFY } from '../limits.ts'
+import type { StateStore } from '../state/state.ts'
+import { type Checkpoint, emptyTally, type Tally } from './verification/checkpoint.ts'
+import type { Finding } from './verification/finding.ts'
+import { type Inspected, type Inspector, inspect, type Recorded } from './verification/inspection.ts'
+import {
+  type Anchor,
+  type LedgerRecord,
+  rangesOf,
+  readRecord,
+  recordedMessages,
+} from './verification/ledger-record.ts'
+import { besideEachOther, type Entry, upTo } from './verification/versions.ts'
+
+// Everything that a store has against everything that is recorded: each mailbox's chain, its segments and messages in their recorded
+// versions, what lies beside them, and the locks. The whole is read in the order of the keys, so that it can be left and gone on with anywhere.
+
+export interface VerifyPorts {
+  readonly archive: Archive
+  readonly audit: ArchiveAudit
+  readonly state: StateStore | undefined
+}
+
+export interface VerifyOptions {
+  /** Undefined: every mailbox that the archive has, evidence, and whatever else is in it. */
+  readonly mailboxes: readonly MailboxId[] | undefined
+  /** How the objects of a mailbox, or evidence, are to be kept; undefined when nothing is configured. */
+  readonly policyOf: (mailbox: MailboxId | undefined) => Retention | undefined
+  /** Reads and hashes the octets of what is inspected. */
+  readonly deep: boolean
+  /** The part of the messages that is inspected, above 0 up to 1; all are listed. */
+  readonly sample: number
+  /** Chooses the sample: the same seed, the same messages. */
+  readonly seed: string
+  /** Where an earlier run with the same options has stopped. */
+  readonly from?: Checkpoint | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly now?: Date | undefined
+}
+
+export interface VerifyListener {
+  found(finding: Finding): void
+  verified(mailbox: MailboxVerification): void
+  progress(progress: VerifyProgress): void
+  /** To be kept: everything told before it is done. */
+  checkpoint(checkpoint: Checkpoint): void
+}
+
+export interface VerifyProgress {
+  /** Undefined: what belongs to no mailbox. */
+  readonly mailbox: MailboxId | undefined
+  readonly phase: 'ledger' | 'objects'
+  /** Segments, or messages and objects. */
+  readonly done: number
+  /** Messages that the ledger names, a repeated one counted again; undefined while that is unknown. */
+  readonly total: number | undefined
+}
+
+export interface MailboxVerification extends Tally {
+  /** Undefined: what belongs to no mailbox. */
+  readonly mailbox: MailboxId | undefined
+  readonly segments: number
+  readonly head: { readonly seq: number; readonly sha256: Sha256 } | undefined
+}
+
+export interface ArchiveVerification {
+  readonly mailboxes: number
+  readonly findings: number
+  /** False when the signal ended it before the end. */
+  readonly complete: boolean
+  /** Whether there were locks to be looked at. */
+  readonly locks: boolean
+}
+
+/** Changes nothing. Rejects with ARCHIVE_… codes alone: what is wrong with the archive itself is a finding. */
+export async function verifyArchive(
+  ports: VerifyPorts,
+  options: VerifyOptions,
+  listener: VerifyListener,
+): Promise<ArchiveVerification> {
+  return new ArchiveVerifier(ports, options, listener).run()
+}
+
+class ArchiveVerifier {
+  readonly #ports: VerifyPorts
+  readonly #options: VerifyOptions
+  readonly #listener: VerifyListener
+  #checkpoint: Checkpoint
+
+  constructor(ports: VerifyPorts, options: VerifyOptions, listener: VerifyListener) {
+    const { from, now = new Date(), seed, sample, deep, mailboxes = null } = options
+    this.#ports = ports
+    this.#options = options
+    this.#listener = listener
+    this.#checkpoint = from ?? {
+      v: 1,
+      startedAt: now.toISOString(),
+      seed,
+      sample,
+      deep,
+      mailboxes,
+      findings: 0,
+      done: [],
+    }
+  }
+
+  async run(): Promise<ArchiveVerification> {
+    const mailboxes = this.#options.mailboxes ?? (await this.#surroundings())
+    for (const mailbox of mailboxes) {
+      if (this.#checkpoint.done.includes(mailbox)) continue
+      if (!(await this.#verify(mailbox))) break
+    }
+    const { done, findings } = this.#checkpoint
+    return {
+      mailboxes: done.length,
+      findings,
+      complete: done.length === mailboxes.length,
+      locks: this.#ports.audit.locks,
+    }
+  }
+
+  /** Looks at what is outside of mailboxes, and returns the mailboxes. */
+  async #surroundings(): Promise<readonly MailboxId[]> {
+    const { audit } = this.#ports
+    const mailboxes = new Set<MailboxId>()
+    const outside = besideEachOther<Recorded>(new Map(), outsideOfMailboxes(audit, mailboxes), '')
+    if (this.#options.from) {
+      // It was looked at before the first checkpoint.
+      for await (const _ of outside);
+      return [...mailboxes].sort()
+    }
+    const tally = emptyTally()
+    const inspector = { ...this.#inspector(undefined), chosen: () => true }
+    await this.#inspect(outside, inspector, tally)
+    const evidence = besideEachOther<Recorded>(new Map(), audit.versions(EVIDENCE_PREFIX), '')
+    await this.#inspect(asTheyAre(evidence), inspector, tally)
+    this.#done(undefined, tally, undefined)
+    return [...mailboxes].sort()
+  }
+
+  /** False when it was left before its end. */
+  async #verify(mailbox: MailboxId): Promise<boolean> {
+    const { archive, audit } = this.#ports
+    const { current } = this.#checkpoint
+    const resumed = current?.mailbox === mailbox ? current : undefined
+    const tally = resumed ? structuredClone(resumed.tally) : emptyTally()
+    const inspector = this.#inspector(mailbox)
+    const record = await this.#readRecord(mailbox, tally, resumed !== undefined)
+    if (!resumed)
+      await this.#inspect(
+        besideEachOther(record.segments, audit.versions(ledgerPrefix(mailbox)), ''),
+        { ...inspector, chosen: () => true },
+        tally,
+      )
+
+    const prefix = rawPrefix(mailbox)
+    const total = record.counts.reduce((sum, count) => sum + count, 0)
+    for (const range of rangesOf(record.counts, VERIFY.messagesInMemory)) {
+      const last = range.to === 255 ? undefined : `${prefix}${hex(range.to + 1)}`
+      const first = range.from === 0 ? '' : `${prefix}${hex(range.from)}`
+      const after = resumed && resumed.after > first ? resumed.after : first
+      if (last !== undefined && after >= last) continue
+      const recorded = await recordedMessages(mailbox, archive, range)
+      const listed = upTo(audit.versions(prefix, after === '' ? undefined : after), last)
+      const ended = await this.#inspect(besideEachOther(recorded, listed, after), inspector, tally, (key) => {
+        this.#checkpoint = { ...this.#checkpoint, current: { mailbox, after: key, tally } }
+        this.#listener.checkpoint(this.#checkpoint)
+        this.#listener.progress({ mailbox, phase: 'objects', done: tally.messages, total })
+      })
+      if (!ended) return false
+    }
+    this.#done(mailbox, tally, record)
+    return true
+  }
+
+  async #readRecord(mailbox: MailboxId, tally: Tally, silent: boolean): Promise<LedgerRecord> {
+    const found = (finding: Omit<Finding, 'mailbox' | 'versionId'>): void => {
+      // What an earlier run has told of it is in its tally.
+      if (!silent) this.#found({ ...finding, mailbox, versionId: undefined }, tally)
+    }
+    const anchors = await anchorsOf(mailbox, this.#ports)
+    return readRecord(mailbox, this.#ports.archive, anchors, {
+      fault: ({ kind, key, expected, found: what }) => found({ kind, key, expected, found: what }),
+      contradicted: ({ seq, sha256, source }, what) =>
+        found({
+          kind: 'history-rewritten',
+          key: source,
+          expected: `segment ${seq} with SHA-256 ${sha256}, as noted there`,
+          found: what,
+        }),
+      segment: (done) => {
+        if (done % 100 === 0) this.#listener.progress({ mailbox, phase: 'ledger', done, total: undefined })
+      },
+    })
+  }
+
+  /** Step by step; false when it was left before its end. */
+  async #inspect(
+    entries: AsyncIterable<Entry<Recorded>>,
+    inspector: Inspector,
+    tally: Tally,
+    stepped: (last: ObjectKey) => void = () => {},
+  ): Promise<boolean> {
+    let step: Entry<Recorded>[] = []
+    const end = async (): Promise<void> => {
+      for (const inspected of await inspectAll(step, inspector)) this.#count(inspected, tally)
+      for (const { recorded } of step)
+        if (recorded?.octets !== undefined) {
+          tally.messages++
+          tally.octets += recorded.octets
+        }
+      const last = step.at(-1)
+      if (last) stepped(last.key)
+      step = []
+    }
+    for await (const entry of entries) {
+      step.push(entry)
+      if (step.length < VERIFY.keysPerStep) continue
+      await end()
+      if (this.#options.signal?.aborted) return false
+    }
+    await end()
+    return true
+  }
+
+  #count({ findings, inspected, read, held, underWay }: Inspected, tally: Tally): void {
+    for (const finding of findings) this.#found(finding, tally)
+    tally.inspected += Number(inspected)
+    tally.read += Number(read)
+    tally.held += Number(held)
+    tally.underWay += Number(underWay)
+  }
+
+  #found(finding: Finding, tally: Tally): void {
+    tally.findings[finding.kind] = (tally.findings[finding.kind] ?? 0) + 1
+    this.#listener.found(finding)
+  }
+
+  #done(mailbox: MailboxId | undefined, tally: Tally, record: LedgerRecord | undefined): void {
+    const { findings, done } = this.#checkpoint
+    this.#checkpoint = {
+      ...this.#checkpoint,
+      findings: findings + Object.values(tally.findings).reduce((sum, count) => sum + count, 0),
+      done: mailbox ? [...done, mailbox] : done,
+      current: undefined,
+    }
+    this.#listener.verified({ mailbox, segments: record?.segments.size ?? 0, head: record?.head, ...tally })
+    this.#listener.checkpoint(this.#checkpoint)
+  }
+
+  #inspector(mailbox: MailboxId | undefined): Inspector {
+    const { policyOf, deep } = this.#options
+    const { startedAt, seed, sample } = this.#checkpoint
+    return {
+      audit: this.#ports.audit,
+      mailbox,
+      policy: policyOf(mailbox),
+      deep,
+      chosen: (key) => sample === 1 || shareOf(seed, key) < sample,
+      underWaySince: new Date(Date.parse(startedAt) - VERIFY.underWayMs).toISOString(),
+    }
+  }
+}
+
+/** Sorts behind every character of a key. */
+const LAST = '\u{10ffff}'
+
+/** Where the ledger's state is noted outside of the ledger: whoever rewrites it consistently has to have changed these too. */
+async function anchorsOf(mailbox: MailboxId, { state }: VerifyPorts): Promise<Anchor[]> {
+  const head = state && (await snapshotHead(mailbox, state))
+  return head ? [{ ...head, source: snapshotKey(mailbox) }] : []
+}
+
+/** In the order of the entries. */
+async function inspectAll(
+  entries: readonly Entry<Recorded>[],
+  inspector: Inspector,
+): Promise<readonly Inspected[]> {
+  const results: Inspected[] = []
+  const waiting = entries.entries()
+  const lane = async (): Promise<void> => {
+    for (const [index, entry] of waiting) results[index] = await inspect(entry, inspector)
+  }
+  await Promise.all(Array.from({ length: VERIFY.inspectedAtOnce }, lane))
+  return results
+}
+
+/** From 0 to below 1, spread evenly over keys. */
+function shareOf(seed: string, key: string): number {
+  return createHash('sha256').update(`${seed} ${key}`).digest().readUInt32BE() / 2 ** 32
+}
+
+function hex(octet: number): string {
+  return octet.toString(16).padStart(2, '0')
+}
+
+/** What belongs to no mailbox and is no evidence; the mailboxes that are met are added to `mailboxes`, and their keys passed over. */
+async function* outsideOfMailboxes(
+  audit: ArchiveAudit,
+  mailboxes: Set<MailboxId>,
+): AsyncGenerator<ListedVersion> {
+  const passed = new Set<string>()
+  let after: string | undefined
+  search: while (true) {
+    for await (const version of audit.versions('', after)) {
+      const mailbox = mailboxOfKey(version.key)
+      if (mailbox) mailboxes.add(mailbox)
+      const prefix = mailbox ? version.key.split('/', 2).join('/') : EVIDENCE_PREFIX.slice(0, -1)
+      if (!version.key.startsWith(`${prefix}/`)) yield version
+      else if (!passed.has(prefix)) {
+        passed.add(prefix)
+        after = `${prefix}/${LAST}`
+        continue search
+      }
+    }
+    return
+  }
+}
+
+/** What evidence has to be its own verification knows; here it has to be there once, and locked. */
+async function* asTheyAre(entries: AsyncIterable<Entry<Recorded>>): AsyncGenerator<Entry<Recorded>> {
+  for await (const entry of entries) yield { ...entry, recorded: { octets: undefined, sha256: undefined } }
+}
