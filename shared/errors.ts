@@ -195,6 +195,29 @@ const MEANING = {
     scope: 'message',
     remedy: '`mailsluice cases list` tells what is open and what is closed.',
   },
+  SEAL_INVALID: {
+    scope: 'mailbox',
+    remedy:
+      'A seal of the ledger is not what was signed: keep everything as it is, and look who may write to evidence/.',
+  },
+  PROOF_INVALID: {
+    scope: 'message',
+    remedy: 'It proves nothing: ask for message, proof and public key again, each from where it was made.',
+  },
+  NOT_SEALED: {
+    scope: 'message',
+    remedy: 'No seal covers the message yet: run `mailsluice ledger seal`, or wait for the daily one.',
+  },
+  SIGNING_UNAVAILABLE: { scope: 'session', remedy: 'Nothing was sealed; seal again when the key answers.' },
+  SIGNING_KEY_UNUSABLE: {
+    scope: 'mailbox',
+    remedy:
+      'Check seal.key: a file with a private Ed25519 or P-256 key (PEM), or an asymmetric KMS key (ECC_NIST_P256, SIGN_VERIFY) that may be used.',
+  },
+  TIMESTAMP_UNAVAILABLE: {
+    scope: 'session',
+    remedy: 'The seal stands without this timestamp; check seal.timestamps.',
+  },
   QUEUE_MISSING: { scope: 'mailbox', remedy: 'Create the queue, or correct its name under `queues`.' },
   QUEUE_DENIED: {
     scope: 'mailbox',

@@ -240,6 +240,22 @@ export const VERIFY = {
   underWayMs: 15 * MINUTE,
 } as const
 
+/** Seals over the ledgers. */
+export const SEAL = {
+  /** Lines in one tree: 16 MiB of hashes while it is made or a proof is cut from it. A longer backlog becomes several seals. */
+  treeLines: 262_144,
+  /** Trees kept while proofs are cut from them: of a thousand days with a thousand lines each. */
+  treesOctets: 64 * MIB,
+  /** A list of 100,000 ledgers has 14 MB; a seal, with timestamps of a few KB, much less. */
+  objectOctets: 64 * MIB,
+  /** One timestamp, answer included. */
+  timestampMs: 20 * SECOND,
+  timestampOctets: 64 * KIB,
+  /** One request to KMS. */
+  signConnectMs: 5 * SECOND,
+  signMs: 15 * SECOND,
+} as const
+
 /** The Lambdas. */
 export const LAMBDA = {
   /** A drain works in slices and asks for its continuation, so that no mailbox starves the others. */

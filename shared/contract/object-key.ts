@@ -7,6 +7,8 @@ import { type CaseName, type MailboxId, mailboxId, type ObjectKey, type Sha256, 
 //                    ledger/<mailboxId>/<seq>.ndjson         segment <seq>, ten digits, so that listing order is ledger order
 //                    evidence/cases/<case>/<seq>.ndjson      step <seq> of a case, in the same way
 //                    evidence/retention/<id>.ndjson          what was kept longer, and by whose order
+//                    evidence/seals/<seq>.ndjson             seal <seq> over all ledgers, ten digits
+//                    evidence/coverage/<sha256>.ndjson       the segments up to which ledgers are sealed, by its own digest
 //   state bucket     snapshots/<mailboxId>.json              the fold of the ledger, a cache
 //                    holds/<mailboxId>.json                  how far new mail was compared with the cases, a cache
 //                    suspensions/<mailboxId>.json            a mailbox whose log-ins failed, and when the next one may be tried
@@ -84,6 +86,23 @@ export const EVIDENCE_PREFIX = 'evidence/'
 export function mailboxOfKey(key: string): MailboxId | undefined {
   const [, mailbox] = /^(?:raw|ledger)\/([a-z0-9][a-z0-9-]{0,62})\//.exec(key) ?? []
   return mailbox === undefined ? undefined : mailboxId(mailbox)
+}
+
+export const SEALS_PREFIX = 'evidence/seals/'
+
+export function sealKey(seq: number): ObjectKey {
+  if (!Number.isInteger(seq) || seq < 1 || seq > MAX_SEQ) throw new RangeError(`not a seal number: ${seq}`)
+  return `${SEALS_PREFIX}${String(seq).padStart(10, '0')}.ndjson` as ObjectKey
+}
+
+/** Undefined for a key that is not of a seal; the first one has number 1. */
+export function parseSealKey(key: string): { seq: number } | undefined {
+  const seq = Number(/^evidence\/seals\/(\d{10})\.ndjson$/.exec(key)?.[1])
+  return seq ? { seq } : undefined
+}
+
+export function coverageKey(digest: Sha256): ObjectKey {
+  return `evidence/coverage/${digest}.ndjson` as ObjectKey
 }
 
 export function snapshotKey(mailbox: MailboxId): ObjectKey {

@@ -24,8 +24,9 @@ export interface SegmentDraft {
   readonly entries: readonly Entry[]
 }
 
-/** A segment with the digest that the next one has to name. */
+/** A segment with its octets as stored, and their digest, which the next one has to name. */
 export interface StoredSegment extends Segment {
+  readonly content: Buffer
   readonly sha256: Sha256
 }
 
@@ -309,7 +310,7 @@ export async function readSegment(mailbox: MailboxId, archive: Archive, seq: num
       'LEDGER_CORRUPT',
       `${key}: it says that it is segment ${segment.header.seq} of ${segment.header.mailbox}`,
     )
-  return { ...segment, sha256: createHash('sha256').update(content).digest('hex') as Sha256 }
+  return { ...segment, content, sha256: createHash('sha256').update(content).digest('hex') as Sha256 }
 }
 
 async function readSnapshot(

@@ -192,3 +192,12 @@ export function decodeSegment(content: Buffer, where: string): Segment {
 
 const corrupt: Complaint = (where, what, cause) =>
   new IngestError('LEDGER_CORRUPT', `${where}: ${what}`, { cause })
+
+/** Undefined for a line that is not the entry of a message. */
+export function readMessageEntry(line: string): MessageEntry | undefined {
+  try {
+    return messageSchema.safeParse(JSON.parse(line)).data
+  } catch {
+    return undefined
+  }
+}
