@@ -11,10 +11,12 @@ import { type DrainCommandOptions, drainCommand } from './cli/drain.command.ts'
 import { type ReceiveOptions, receiveCommand, serveCommand } from './cli/events.command.ts'
 import { initCommand } from './cli/init.command.ts'
 import { showCommand, verifyCommand } from './cli/ledger.command.ts'
-import { describe, type Terminal } from './cli/output.ts'
+import { describe, Output, type Terminal } from './cli/output.ts'
+import { addProofCommands, type Offline, type Wrap } from './cli/proof-commands.ts'
 import { type RelayCommandOptions, relayCommand } from './cli/relay.command.ts'
 import { testRoutesCommand } from './cli/routes.command.ts'
 import { type CommonOptions, Run } from './cli/run.ts'
+import { examples, positive } from './cli/usage.ts'
 
 // The command line. Exit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.
 
@@ -35,11 +37,22 @@ export async function main(
       const options = self.optsWithGlobals() as CommonOptions & Options
       status = await runOnce(options, terminal, (run) => work(run, options, self.args))
     }
+  const offline: Offline =
+    (work) =>
+    async (...received) => {
+      const self = received.at(-1) as Command
+      const options = self.optsWithGlobals() as CommonOptions & Parameters<typeof work>[1]
+      const output = new Output(terminal, options.json ?? false)
+      await work(output, options, self.args)
+      status = output.exitStatus
+    }
   const init = async (address: string | undefined, _: unknown, self: Command): Promise<void> => {
     status = await initCommand(address, self.optsWithGlobals(), terminal)
   }
   try {
-    await program(command, init, terminal).parseAsync(withLocalFolder(arguments_), { from: 'user' })
+    await program({ command, offline, init }, terminal).parseAsync(withLocalFolder(arguments_), {
+      from: 'user',
+    })
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (error instanceof IngestError) {
@@ -53,13 +66,15 @@ export async function main(
   return status
 }
 
-type Wrap = <Options>(
-  work: (run: Run, options: Options, operands: string[]) => Promise<void>,
-) => (...received: unknown[]) => Promise<void>
-
 type Init = (address: string | undefined, options: unknown, self: Command) => Promise<void>
 
-function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Command {
+interface Actions {
+  readonly command: Wrap
+  readonly offline: Offline
+  readonly init: Init
+}
+
+function program({ command, offline, init }: Actions, { stdout, stderr }: Terminal): Command {
   const root = new Command('mailsluice')
     .description(
       'Drains POP3 and IMAP mailboxes into a locked archive and announces every message on a queue.',
@@ -231,6 +246,8 @@ function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Comma
     .addHelpText('after', examples('ledger verify', 'ledger verify invoices --local'))
     .action(command((run, _, ids) => verifyCommand(run, ids)))
 
+  addProofCommands({ archive, ledger }, command, offline)
+
   const routes = root.command('routes').description('the rules that send messages to queues')
   routes
     .command('test')
@@ -253,10 +270,6 @@ function program(command: Wrap, init: Init, { stdout, stderr }: Terminal): Comma
     .addHelpText('after', examples('apply', 'apply --config production.yaml --stack mailsluice'))
     .action(command((run) => applyCommand(run)))
   return root
-}
-
-function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  npx mailsluice ${line}`).join('\n')}`
 }
 
 async function runOnce(
@@ -290,11 +303,6 @@ function withLocalFolder(arguments_: readonly string[]): string[] {
 function folder(text: string): string {
   if (text === '') throw new InvalidArgumentError('Expected a folder, or --local alone.')
   return text
-}
-
-function positive(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.')
-  return Number(text)
 }
 
 function percent(text: string): number {

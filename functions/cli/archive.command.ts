@@ -4,11 +4,10 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ObjectFacts } from '../../shared/archive/archive.ts'
 import { errnoOf } from '../../shared/archive/file-errors.ts'
-import { parseRawKey } from '../../shared/contract/object-key.ts'
-import { ConfigurationError, IngestError } from '../../shared/errors.ts'
+import { IngestError } from '../../shared/errors.ts'
 import { readSegments } from '../../shared/ledger/ledger.ts'
 import type { MessageEntry } from '../../shared/ledger/segment.ts'
-import { findMessages } from '../../shared/operations/find-message.ts'
+import { oneMessage } from './one-message.ts'
 import { octetsText, printable, table } from './output.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
@@ -54,29 +53,9 @@ function rowOf(mailbox: string, archivedAt: string, entry: MessageEntry): string
 
 /** The octets of one message, to stdout or a file. The archive checks them against their SHA-256 on the way. */
 export async function getCommand(run: Run, id: string, options: { readonly output?: string }): Promise<void> {
-  const { output, settings, stores } = run
-  const mailboxes = settings.config.mailboxes.map((mailbox) => mailbox.id)
-  const found = await findMessages(id, mailboxes, stores.archive)
-  if (!found)
-    throw new ConfigurationError('archive get', [
-      `${id} names no message; expected a SHA-256 or its first 6 digits, <mailbox>/<sha256>, or a key raw/…`,
-    ])
-  const [facts, ...others] = found
-  if (!facts) {
-    output.problem(
-      'archive',
-      new Error(`no message ${id} in ${mailboxes.join(', ')}; see mailsluice archive list`),
-    )
-    return
-  }
-  if (others.length > 0 && !found.every(({ sha256 }) => sha256 === facts.sha256)) {
-    const keys = found.map(({ key }) => `${parseRawKey(key)?.mailbox}/${parseRawKey(key)?.sha256}`)
-    output.problem(
-      'archive',
-      new Error(`${id} names ${found.length} messages, give more of it: ${keys.join(', ')}`),
-    )
-    return
-  }
+  const { output, stores } = run
+  const facts = await oneMessage(run, 'archive get', id)
+  if (!facts) return
   const { body } = await stores.archive.get(facts.key)
   if (options.output !== undefined) {
     await save(run, facts, body, options.output)

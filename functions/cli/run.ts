@@ -69,6 +69,10 @@ export class Run {
     return { ...openLocalCustody(this.options.local as string), close() {} }
   }
 
+  get environment(): Terminal['environment'] {
+    return this.#terminal.environment
+  }
+
   /** Aborted when the operator wants an orderly end. */
   get signal(): AbortSignal {
     return this.#ended.signal
@@ -96,7 +100,7 @@ export class Run {
 
   get credentials(): Credentials {
     const { folder } = this.settings
-    this.#credentials ??= openCredentials({ environment: this.#terminal.environment, folder })
+    this.#credentials ??= openCredentials({ environment: this.environment, folder })
     return this.#credentials
   }
 

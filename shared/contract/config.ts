@@ -149,6 +149,20 @@ const configSchema = z.strictObject({
     .strictObject({ bucket: z.string().min(3) })
     .optional()
     .describe('Bucket for snapshots and the mailbox list; without it every drain folds the whole ledger.'),
+  seal: z
+    .strictObject({
+      key: formed(/^(file:.+|kms:.+)$/, 'file:PATH or kms:KEY (ARN, id or alias/NAME)')
+        .optional()
+        .describe(
+          'Signs the seals over the ledgers. Default: the key of the stack with --stack; a file of its own with --local.',
+        ),
+      timestamps: z
+        .array(z.url({ protocol: /^https?$/ }))
+        .max(5)
+        .default([])
+        .describe('Timestamp authorities (RFC 3161) that are asked to stamp each seal.'),
+    })
+    .default({ timestamps: [] }),
   queues: z
     .record(formed(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens'), z.string())
     .describe('Name, URL or ARN of each queue.'),

@@ -3,6 +3,7 @@ import { MAILBOX_ID_PATTERN, type MailboxId, SHA256_PATTERN, type Sha256 } from 
 import { ledgerKey, MAX_SEQ } from '../contract/object-key.ts'
 import { IngestError } from '../errors.ts'
 import { type MessageEntry, readMessageEntry } from '../ledger/segment.ts'
+import { decodeLine } from '../ndjson.ts'
 import { rootOf } from './merkle-tree.ts'
 import { isSignedBy, lineLeaf, readPublicKey, readSeal, type Seal, signedSealShape } from './seal.ts'
 
@@ -36,19 +37,9 @@ export interface Proven {
 
 /** Throws PROOF_INVALID for what is no proof. */
 export function decodeProof(text: string, where: string): Proof {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new IngestError('PROOF_INVALID', `${where}: not JSON`, { cause })
-  }
-  const result = proofSchema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new IngestError(
-    'PROOF_INVALID',
-    `${where}: ${issue?.path.join('.') || 'the whole'}: ${issue?.message}`,
-  )
+  return decodeLine(proofSchema, text, where, (place, what, cause) => {
+    return new IngestError('PROOF_INVALID', `${place}: ${what}`, { cause })
+  })
 }
 
 /**

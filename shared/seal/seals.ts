@@ -2,12 +2,19 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import type { Archive } from '../archive/archive.ts'
 import { readWhole } from '../archive/read-whole.ts'
-import { MAILBOX_ID_PATTERN, type MailboxId, SHA256_PATTERN, type Sha256 } from '../contract/ids.ts'
+import {
+  MAILBOX_ID_PATTERN,
+  type MailboxId,
+  type ObjectKey,
+  SHA256_PATTERN,
+  type Sha256,
+} from '../contract/ids.ts'
 import { coverageKey, parseSealKey, SEALS_PREFIX, sealKey } from '../contract/object-key.ts'
 import { IngestError } from '../errors.ts'
 import { readSegments, type StoredSegment } from '../ledger/ledger.ts'
 import { SEAL } from '../limits.ts'
-import { decodeSignedSeal, readSeal, type Seal, type SignedSeal, sealDigest } from './seal.ts'
+import { decodeLine, splitLines } from '../ndjson.ts'
+import { decodeSignedSeal, readSeal, type Seal, type SignedSeal, sealDigest, sealInvalid } from './seal.ts'
 
 // The seals of an archive: evidence/seals/ 1, 2, 3 … each with the SHA-256 of the one before, and the coverage that each names.
 
@@ -51,7 +58,7 @@ export interface StoredSeal {
 /** Rejects with ARCHIVE_…, and with SEAL_INVALID when it is none, or its coverage not the one it names. The signature is not looked at. */
 export async function readStoredSeal(seq: number, archive: Archive): Promise<StoredSeal> {
   const key = sealKey(seq)
-  const content = await readWhole(archive, key, SEAL.objectOctets, 'SEAL_INVALID')
+  const content = await readWhole(archive, key, SEAL.objectOctets, tooLong(key))
   const signed = decodeSignedSeal(content.toString('utf8'), key)
   const seal = readSeal(signed, key)
   if (seal.seq !== seq) throw new IngestError('SEAL_INVALID', `${key}: it says that it is seal ${seal.seq}`)
@@ -65,19 +72,19 @@ export async function readStoredSeal(seq: number, archive: Archive): Promise<Sto
 
 async function readCoverage(digest: Sha256, archive: Archive): Promise<Coverage> {
   const key = coverageKey(digest)
-  const content = await readWhole(archive, key, SEAL.objectOctets, 'SEAL_INVALID')
+  const content = await readWhole(archive, key, SEAL.objectOctets, tooLong(key))
   if (createHash('sha256').update(content).digest('hex') !== digest)
     throw new IngestError('SEAL_INVALID', `${key}: its octets have another SHA-256`)
-  const rows = content
-    .toString('utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-  return new Map(
-    rows.map((line) => {
-      const { mailbox, ...head } = rowSchema.parse(JSON.parse(line))
-      return [mailbox as MailboxId, { ...head, sha256: head.sha256 as Sha256 }]
-    }),
+  const rows = splitLines(content, key, sealInvalid).map((line) =>
+    decodeLine(rowSchema, line, key, sealInvalid),
   )
+  return new Map(
+    rows.map(({ mailbox, seq, sha256 }) => [mailbox as MailboxId, { seq, sha256: sha256 as Sha256 }]),
+  )
+}
+
+function tooLong(key: ObjectKey): (octets: number) => IngestError {
+  return (octets) => sealInvalid(key, `${octets} octets are more than a seal can have`)
 }
 
 /**
