@@ -113,7 +113,9 @@ export class Questions implements Answers {
 
   async #line(prompt: string): Promise<string> {
     this.#lines.setPrompt(prompt)
-    if (!this.#ended) this.#lines.prompt()
+    // The end of a file of answers is often read before the first of them is asked for.
+    if (this.#ended) this.#stderr.write(prompt)
+    else this.#lines.prompt()
     const line =
       this.#read.shift() ??
       (this.#ended

@@ -185,6 +185,25 @@ describe('init with answers from a file or from options', () => {
     assert.doesNotMatch(stdout + stderr + (await readFile(file, 'utf8')), /Marked/)
   })
 
+  test('found by the MX of the domain: Microsoft 365 is asked for its tenant, which makes the token endpoint', async () => {
+    const file = newFile()
+    const network = { ...NOBODY, mx: async () => ['contoso-example.mail.protection.outlook.com'] }
+    const answers = ['orders@contoso.example', 'y', 'imap', 'contoso.example', 'app-id', '', '', 'ssm:/m365']
+    const { status, stderr } = await init(['--config', file, '--no-test'], { answers, network })
+
+    assert.equal(status, 0, stderr)
+    assert.match(stderr, /It is Microsoft 365 \(by MX contoso-example\.mail\.protection\.outlook\.com\)/)
+    const [mailbox] = await written(file)
+    assert.deepEqual(
+      [mailbox?.host, mailbox?.user, mailbox?.oauth2?.tokenUrl],
+      [
+        'outlook.office365.com',
+        'orders@contoso.example',
+        'https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token',
+      ],
+    )
+  })
+
   test('too few of them write nothing', async () => {
     const file = newFile()
     const { status, stderr } = await init(['--config', file, ...here()], { answers: ['a@example.org'] })
