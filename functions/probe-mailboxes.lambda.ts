@@ -6,6 +6,7 @@ import { LOOKED_AT } from '../shared/contract/metrics.ts'
 import { deadlineIn } from '../shared/deadline.ts'
 import { IngestError } from '../shared/errors.ts'
 import { LAMBDA } from '../shared/limits.ts'
+import { expiringOf } from '../shared/operations/expiry.ts'
 import { probe } from '../shared/probe.ts'
 import { requestDrains, type WakeUp } from '../shared/queue/requests.ts'
 import { openSqsQueues } from '../shared/queue/sqs.ts'
@@ -70,8 +71,9 @@ async function look(mailbox: MailboxConfig, mailboxes: Mailboxes): Promise<Look>
   const { openMailbox, ended } = mailboxes.visit(mailbox)
   try {
     const deadline = deadlineIn(LAMBDA.probeMs)
-    const { due } = await probe(mailbox, { archive, state, openMailbox }, { deadline })
+    const { due, entered } = await probe(mailbox, { archive, state, openMailbox }, { deadline })
     await ended(undefined)
+    if (entered) telemetry.expiring(mailbox.id, await expiringOf(mailboxes.perishable(mailbox), new Date()))
     return { mailbox: mailbox.id, due, failed: false }
   } catch (error) {
     if (!(error instanceof IngestError)) throw error

@@ -10,6 +10,7 @@ import { drain } from '../../shared/drain.ts'
 import { ConfigurationError, IngestError } from '../../shared/errors.ts'
 import { DRAIN } from '../../shared/limits.ts'
 import { openSpool } from '../../shared/octets.ts'
+import { expiringOf, expiryText } from '../../shared/operations/expiry.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import { openSuspensions } from '../../shared/suspension.ts'
 import { drainProgress } from './drain-progress.ts'
@@ -57,7 +58,11 @@ export async function drainCommand(
         })
         progress.finished(mailbox.id)
         tell(run, mailbox, report, dryRun)
-        if (report.server) await resume(run, mailbox)
+        if (report.server) {
+          await resume(run, mailbox)
+          for (const notice of await expiringOf(run.perishable(mailbox), new Date()))
+            output.note(`mailsluice: ${mailbox.id}: ${expiryText(notice)}`)
+        }
       } finally {
         await spool.close()
       }

@@ -8,6 +8,7 @@ import { drain } from '../../shared/drain.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 import { RELAY } from '../../shared/limits.ts'
 import { openSpool } from '../../shared/octets.ts'
+import { expiringOf, expiryText, onlyNews } from '../../shared/operations/expiry.ts'
 import { openTracer } from '../../shared/operations/trace-message.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import { probe } from '../../shared/probe.ts'
@@ -93,6 +94,7 @@ class Relaying {
   readonly #queues: ReturnType<typeof openSqsQueues> | undefined
   readonly #suspensions: ReturnType<typeof openSuspensions>
   readonly #view: ReturnType<typeof relayView>
+  readonly #onlyNews = onlyNews()
 
   constructor(run: Run, settings: () => Settings, { drainQueue }: RelayCommandOptions) {
     this.#run = run
@@ -155,6 +157,7 @@ class Relaying {
         }
         const { archive, state } = stores
         const { due } = await probe(mailbox, { archive, state, openMailbox })
+        if (entered) await this.#tellExpiring(mailbox)
         return { due: due !== undefined, entered }
       },
       requestDrain: (mailbox) => this.#request(mailbox),
@@ -183,10 +186,17 @@ class Relaying {
       const { routes } = this.#settings().config
       const report = await drain({ mailbox, routes }, ports, { deadline: never, signal })
       await visit.ended(report.error)
+      if (report.server) await this.#tellExpiring(mailbox)
       return report
     } finally {
       await spool.close()
     }
+  }
+
+  async #tellExpiring(mailbox: MailboxConfig): Promise<void> {
+    const perishable = this.#run.perishable(mailbox, this.#settings().authorities)
+    for (const notice of this.#onlyNews(mailbox.id, await expiringOf(perishable, new Date())))
+      this.#run.output.note(`mailsluice: ${mailbox.id}: ${expiryText(notice)}`)
   }
 
   #opener(mailbox: MailboxConfig) {

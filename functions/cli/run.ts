@@ -4,6 +4,7 @@ import type { Credentials } from '../../shared/credentials/credentials.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import type { MailboxToCheck } from '../../shared/operations/check.ts'
+import type { Perishable } from '../../shared/operations/expiry.ts'
 import { openAwsCustody } from '../aws-buckets.ts'
 import { mailboxOpener, openAwsStores, type Stores } from '../compose.ts'
 import { openLocalCustody, openLocalStores } from '../local-stores.ts'
@@ -94,8 +95,17 @@ export class Run {
   }
 
   toCheck(mailbox: MailboxConfig): MailboxToCheck {
-    const authority = mailbox.ca === undefined ? undefined : this.settings.authorities[mailbox.ca]
-    return { open: this.opener(mailbox), login: this.credentials.login(mailbox), authority }
+    return { open: this.opener(mailbox), ...this.perishable(mailbox) }
+  }
+
+  perishable(
+    mailbox: MailboxConfig,
+    authorities: Settings['authorities'] = this.settings.authorities,
+  ): Perishable {
+    return {
+      login: this.credentials.login(mailbox),
+      authority: mailbox.ca === undefined ? undefined : authorities[mailbox.ca],
+    }
   }
 
   get credentials(): Credentials {

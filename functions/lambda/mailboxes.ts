@@ -7,6 +7,7 @@ import type { MailboxId } from '../../shared/contract/ids.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import { IngestError } from '../../shared/errors.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
+import type { Perishable } from '../../shared/operations/expiry.ts'
 import type { EventQueues } from '../../shared/queue/queue.ts'
 import { openSqsQueues, type SqsQueues } from '../../shared/queue/sqs.ts'
 import type { StateStore } from '../../shared/state/state.ts'
@@ -30,6 +31,8 @@ export interface Mailboxes {
   /** Undefined for one that is not configured (any more). */
   find(id: MailboxId): MailboxConfig | undefined
   visit(mailbox: MailboxConfig): Visit
+  /** What it signs in with and trusts: asked after a log-in, it costs no request. */
+  perishable(mailbox: MailboxConfig): Perishable
 }
 
 export interface MailboxSource {
@@ -75,6 +78,10 @@ export function openMailboxes(
         beginVisit(mailbox, opener(mailbox, { credentials, authorities }), suspensions, (error) =>
           telemetry.warn('suspension could not be kept', { mailbox: mailbox.id, ...errorFields(error) }),
         ),
+      perishable: (mailbox) => ({
+        login: credentials.login(mailbox),
+        authority: mailbox.ca === undefined ? undefined : authorities[mailbox.ca],
+      }),
     }
     return { applied, queues, mailboxes }
   }

@@ -2,17 +2,19 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { FunctionName } from '../../shared/contract/functions.ts'
 import type { MailboxId } from '../../shared/contract/ids.ts'
-import { METRICS } from '../../shared/contract/metrics.ts'
+import { MAILBOX_DIMENSION, METRICS } from '../../shared/contract/metrics.ts'
 import type { IngestError } from '../../shared/errors.ts'
+import { type ExpiryNotice, expiryText, onlyNews } from '../../shared/operations/expiry.ts'
 import { countFailure, type Fields, openTelemetry } from '../telemetry.ts'
 import type { LambdaContext } from './events.ts'
 
-type MetricName = Exclude<keyof typeof METRICS, 'mailboxFailures'>
+type MetricName = Exclude<keyof typeof METRICS, 'mailboxFailures' | 'credentialDaysLeft'>
 
 /** The log (one JSON object a line) and the metrics (embedded in it) of one function. */
 export class Telemetry {
   readonly #log: Logger
   readonly #metrics: Metrics
+  readonly #onlyNews = onlyNews()
 
   constructor(name: FunctionName, deployment: string) {
     const { log, metrics } = openTelemetry(name, deployment)
@@ -45,6 +47,18 @@ export class Telemetry {
   count(name: MetricName, value: number): void {
     const unit = name === 'octetsFetched' ? MetricUnit.Bytes : MetricUnit.Count
     this.#metrics.addMetric(METRICS[name], unit, value)
+  }
+
+  /** Counted each time, for the alarm; logged when it is news. */
+  expiring(mailbox: MailboxId, notices: readonly ExpiryNotice[]): void {
+    const [first] = notices
+    if (!first) return
+    for (const notice of this.#onlyNews(mailbox, notices))
+      this.warn(expiryText(notice), { mailbox, ...notice })
+    this.#metrics
+      .singleMetric()
+      .addDimension(MAILBOX_DIMENSION, mailbox)
+      .addMetric(METRICS.credentialDaysLeft, MetricUnit.Count, first.days)
   }
 
   mailboxFailed(mailbox: MailboxId, { code }: IngestError): void {

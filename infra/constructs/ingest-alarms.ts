@@ -15,6 +15,7 @@ import {
   MAILBOX_DIMENSION,
   METRIC_NAMESPACE,
   METRICS,
+  NOTICE_DAYS,
 } from '../../shared/contract/metrics.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { IngestFunction } from './ingest-function.ts'
@@ -67,6 +68,7 @@ export class IngestAlarms extends Construct {
     this.watchMailboxes()
     this.watchSuspensions()
     this.watchConfiguration()
+    this.watchCredentials()
     this.watchFunctions()
     this.watchQueues()
     this.watchMessages()
@@ -178,6 +180,21 @@ export class IngestAlarms extends Construct {
     })
   }
 
+  /** Three, for whoever did not act upon the first. */
+  private watchCredentials(): void {
+    const { deployment } = this.props
+    // A mailbox may be looked at once a day.
+    const period = Duration.days(1)
+    for (const days of NOTICE_DAYS)
+      this.add('credential-expiring', {
+        subject: `${days}d`,
+        description: `What the mailbox that contributes signs in with, or a CA that it trusts, runs out in less than ${days === 1 ? 'a day' : `${days} days`}.`,
+        metric: byMailbox('credentialDaysLeft', { deployment, further: [], period }),
+        threshold: days,
+        below: true,
+      })
+  }
+
   private watchFunctions(): void {
     // The other's errors are failing ticks.
     for (const [name, { function: it }] of Object.entries(this.props.functions))
@@ -279,7 +296,7 @@ function waiting(queue: sqs.IQueue): cloudwatch.Metric {
 
 /** A query, because only mailboxes in trouble have metrics, one for each function and dimension more. The mailbox contributes to the alarm by name. */
 function byMailbox(
-  name: 'mailboxFailures' | 'mailboxSuspensions',
+  name: 'mailboxFailures' | 'mailboxSuspensions' | 'credentialDaysLeft',
   {
     deployment,
     further,
@@ -296,12 +313,13 @@ function byMailbox(
 ): cloudwatch.MathExpression {
   const schema = [DEPLOYMENT_DIMENSION, FUNCTION_DIMENSION, ...further, MAILBOX_DIMENSION]
   const only = mailbox === undefined ? '' : ` AND ${MAILBOX_DIMENSION} = '${mailbox}'`
+  const [value, order] = name === 'credentialDaysLeft' ? ['MIN', 'ASC'] : ['SUM', 'DESC']
   return new cloudwatch.MathExpression({
     expression: [
-      `SELECT SUM(${METRICS[name]})`,
+      `SELECT ${value}(${METRICS[name]})`,
       `FROM SCHEMA("${METRIC_NAMESPACE}", ${schema.map((each) => `"${each}"`).join(', ')})`,
       `WHERE "${DEPLOYMENT_DIMENSION}" = '${deployment}'${only}`,
-      `GROUP BY ${MAILBOX_DIMENSION} ORDER BY SUM() DESC`,
+      `GROUP BY ${MAILBOX_DIMENSION} ORDER BY ${value}() ${order}`,
     ].join(' '),
     usingMetrics: {},
     period,

@@ -7,6 +7,7 @@ export const ALARM_KINDS = [
   'mailbox-failing',
   'mailbox-suspended',
   'mailboxes-unvisited',
+  'credential-expiring',
   'function-failing',
   'requests-old',
   'requests-dead',

@@ -42,6 +42,11 @@ export const METRICS = {
   canaryLatency: 'CanaryLatency',
   canariesLost: 'CanariesLost',
   /**
+   * probe-mailboxes, by `mailbox`: whole days until the first of what it signs in with runs out (client secret, refresh token, certificate, private CA),
+   * of those for which it is known and 30 at most; below 0 when it has.
+   */
+  credentialDaysLeft: 'CredentialDaysLeft',
+  /**
    * probe-mailboxes, drain-mailbox and idle-relay: a mailbox could not be probed, drained or entered. By function and `code`, and once more by `mailbox`
    * too, so that an alarm can say which.
    */
@@ -49,6 +54,9 @@ export const METRICS = {
   /** The same functions, by function and `mailbox`: it is not signed in to until somebody looks; at each visit for as long as that is so. */
   mailboxSuspensions: 'MailboxSuspensions',
 } as const
+
+/** Days ahead at which it is said that something runs out; a smaller number is more urgent. */
+export const NOTICE_DAYS = [1, 7, 30] as const
 
 /** Further dimensions of `mailboxFailures`. */
 export const MAILBOX_DIMENSION = 'mailbox'

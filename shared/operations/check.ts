@@ -1,10 +1,9 @@
 import type { Archive, ArchiveFacts } from '../archive/archive.ts'
 import type { MailboxConfig } from '../contract/config.ts'
-import type { Expiry, Login } from '../credentials/credentials.ts'
 import { IngestError } from '../errors.ts'
 import type { FolderStatus, MailboxSession, ServerFacts } from '../mailbox/mailbox.ts'
 import type { EventQueues, QueueFacts } from '../queue/queue.ts'
-import { authorityEnd, type ExpiryNotice, expiryNotices } from './expiry.ts'
+import { type ExpiryNotice, expiringOf, type Perishable } from './expiry.ts'
 
 // Looks at everything that a drain needs, and changes nothing.
 
@@ -23,19 +22,16 @@ export interface Checked<Facts> {
   readonly error: IngestError | undefined
 }
 
-export interface MailboxToCheck {
+export interface MailboxToCheck extends Perishable {
   open(): Promise<MailboxSession>
-  /** What it signs in with, and what it trusts. */
-  login: Pick<Login, 'expiries'>
-  readonly authority: string | undefined
 }
 
 /** Signs in, asks for the status of each folder, signs out. */
 export async function checkMailbox(
   mailbox: MailboxConfig,
-  { open, login, authority }: MailboxToCheck,
+  { open, ...perishable }: MailboxToCheck,
 ): Promise<CheckedMailbox> {
-  const expiring = expiryNotices([...(await expiriesOf(login)), ...authorityExpiry(authority)], new Date())
+  const expiring = await expiringOf(perishable, new Date())
   let session: MailboxSession | undefined
   try {
     session = await open()
@@ -48,21 +44,6 @@ export async function checkMailbox(
   } finally {
     session?.abort()
   }
-}
-
-/** A secret that cannot be read is told by the log-in. */
-async function expiriesOf(login: MailboxToCheck['login']): Promise<readonly Expiry[]> {
-  try {
-    return await login.expiries()
-  } catch (error) {
-    if (!(error instanceof IngestError)) throw error
-    return []
-  }
-}
-
-function authorityExpiry(pem: string | undefined): { what: 'private CA'; at: Date }[] {
-  const at = pem === undefined ? undefined : authorityEnd(pem)
-  return at ? [{ what: 'private CA', at }] : []
 }
 
 export function checkArchive(archive: Archive): Promise<Checked<ArchiveFacts>> {

@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto'
-import type { Expiry } from '../credentials/credentials.ts'
+import type { MailboxId } from '../contract/ids.ts'
+import { NOTICE_DAYS } from '../contract/metrics.ts'
+import type { Expiry, Login } from '../credentials/credentials.ts'
+import { IngestError } from '../errors.ts'
 
 // What a mailbox signs in with, and what runs out. Most outages of mail fetchers are secrets that expired unnoticed.
-
-/** Days ahead at which it is said; a smaller number is more urgent. */
-export const NOTICE_DAYS = [1, 7, 30] as const
 
 export interface ExpiryNotice {
   readonly what: Expiry['what'] | 'private CA'
@@ -17,6 +17,25 @@ export interface ExpiryNotice {
 }
 
 const DAY_MS = 86_400_000
+
+/** What a mailbox signs in with, and the authority (PEM) that it trusts. */
+export interface Perishable {
+  readonly login: Pick<Login, 'expiries'>
+  readonly authority: string | undefined
+}
+
+/** Of a mailbox what runs out within 30 days, or has done so. A secret that cannot be read is told by the log-in, and not here. */
+export async function expiringOf(
+  { login, authority }: Perishable,
+  now: Date,
+): Promise<readonly ExpiryNotice[]> {
+  const secrets = await login.expiries().catch((error: unknown) => {
+    if (!(error instanceof IngestError)) throw error
+    return []
+  })
+  const end = authority === undefined ? undefined : authorityEnd(authority)
+  return expiryNotices([...secrets, ...(end ? [{ what: 'private CA', at: end } as const] : [])], now)
+}
 
 /** What runs out within 30 days or has done so, the most urgent first. */
 export function expiryNotices(
@@ -33,6 +52,19 @@ export function expiryNotices(
         : [{ what, at: at.toISOString(), days: Math.floor(leftMs / DAY_MS), within }]
     })
     .sort((a, b) => a.at.localeCompare(b.at))
+}
+
+/** Passes on of the notices of a mailbox those that it has not passed on before: each once, and once more when it has become more urgent. */
+export function onlyNews(): (
+  mailbox: MailboxId,
+  notices: readonly ExpiryNotice[],
+) => readonly ExpiryNotice[] {
+  const passed = new Set<string>()
+  return (mailbox, notices) =>
+    notices.filter(({ what, at, within }) => {
+      const key = [mailbox, what, at, within].join(' ')
+      return !passed.has(key) && passed.add(key)
+    })
 }
 
 /** One sentence for people. */

@@ -14,8 +14,10 @@ import {
   withImap,
 } from '../support/lambda-scene.ts'
 import { freePorts } from '../support/mail-server.ts'
+import { startPop3Server } from '../support/pop3-server.ts'
 import type { ScriptedRequest } from '../support/scripted-s3.ts'
 import { digestOf, takeEvents } from '../support/stores.ts'
+import { startTokenServer } from '../support/token-server.ts'
 
 // What goes wrong while the functions run: they are killed, mailboxes refuse them.
 
@@ -149,6 +151,44 @@ describe('a mailbox that refuses the password', () => {
 
       assert.equal(logIns(imap), before)
     })
+  })
+})
+
+describe('a client secret that runs out', () => {
+  test('is told ahead: by name in the log, once, and as a metric each time', async () => {
+    const tokens = await startTokenServer({ clients: { app: { secret: SECRET, user: 'testuser' } } })
+    const pop3 = await startPop3Server({
+      capabilities: ['UIDL', 'SASL XOAUTH2'],
+      takesToken: (token) => tokens.userOf(token) === 'testuser',
+    })
+    const expires = new Date(Date.now() + 5.5 * 86_400_000).toISOString()
+    scene.world.parameters.put('/mailsluice/expiring', JSON.stringify({ clientSecret: SECRET, expires }))
+    try {
+      const oauth2 = { grant: 'client-credentials', tokenUrl: tokens.url, clientId: 'app' }
+      const by = { protocol: 'pop3', auth: 'oauth2', oauth2, credential: 'ssm:/mailsluice/expiring' }
+      await scene.world.apply([mailboxSettings('expiring', pop3.port, by)])
+
+      for (let ticks = 0; ticks < 2; ticks++) assertDone(...(await scene.tick()))
+
+      const { records } = scene.world.functions['probe-mailboxes']
+      const lines = records.filter(({ mailbox, level }) => mailbox === 'expiring' && level === 'WARN')
+      assert.deepEqual(
+        lines.map(({ what, days, within, message }) => [what, days, within, message]),
+        [['client secret', 5, 7, `the client secret expires on ${expires.slice(0, 10)}, in 5 days`]],
+      )
+      assert.deepEqual(
+        records
+          .filter((record) => 'CredentialDaysLeft' in record)
+          .map(({ service, mailbox, CredentialDaysLeft }) => [service, mailbox, CredentialDaysLeft]),
+        [
+          ['mailsluice', 'expiring', 5],
+          ['mailsluice', 'expiring', 5],
+        ],
+      )
+    } finally {
+      await pop3.close()
+      await tokens.close()
+    }
   })
 })
 

@@ -169,6 +169,18 @@ test('no tick is an alarm: silence is breaching there, and there alone', () => {
       assert.equal(properties.TreatMissingData, 'notBreaching', String(properties.AlarmName))
 })
 
+test('a credential that runs out raises an alarm 30, 7 and 1 day ahead, which names its mailbox', () => {
+  for (const days of [30, 7, 1]) {
+    const properties = alarm(`credential-expiring-${days}d`)
+    assert.deepEqual([properties.ComparisonOperator, properties.Threshold], ['LessThanThreshold', days])
+    const [query] = properties.Metrics as { Expression: string; Period: number }[]
+    assert.match(query?.Expression ?? '', /^SELECT MIN\(CredentialDaysLeft\) FROM SCHEMA\("Mailsluice", /)
+    assert.match(query?.Expression ?? '', /"service" = 'mailsluice' GROUP BY mailbox ORDER BY MIN\(\) ASC$/)
+    // A mailbox may be looked at once a day.
+    assert.equal(query?.Period, 86_400)
+  }
+})
+
 describe('a mailbox that fails', () => {
   test('raises an alarm with its name when it failed in each of three of its own intervals', () => {
     const periods = { invoices: 300, support: 3600 }

@@ -3,9 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { authorityEnd, expiryNotices, expiryText } from '../../shared/operations/expiry.ts'
+import { mailboxId } from '../../shared/contract/ids.ts'
+import { authorityEnd, expiryNotices, expiryText, onlyNews } from '../../shared/operations/expiry.ts'
 import { makeAuthority } from '../support/certificates.ts'
-import { runCli } from '../support/cli.ts'
+import { CliFolder, mailboxOn, runCli, startCli } from '../support/cli.ts'
+import { startPop3Server } from '../support/pop3-server.ts'
 
 const DAY_MS = 86_400_000
 const NOW = new Date('2026-11-25T12:00:00Z')
@@ -52,6 +54,25 @@ describe('what runs out', () => {
         ['certificate', 30],
       ],
     )
+  })
+
+  test('is said once by whoever runs on, and again when it has become more urgent', () => {
+    const news = onlyNews()
+    const at = new Date('2026-12-10T00:00:00Z')
+    const said = ['2026-11-20', '2026-11-21', '2026-12-04', '2026-12-05', '2026-12-09', '2026-12-11'].flatMap(
+      (day) =>
+        news(mailboxId('a'), expiryNotices([{ what: 'certificate', at }], new Date(`${day}T12:00:00Z`))).map(
+          ({ within }) => [day, within],
+        ),
+    )
+    assert.deepEqual(said, [
+      ['2026-11-20', 30],
+      ['2026-12-04', 7],
+      ['2026-12-09', 1],
+      ['2026-12-11', 0],
+    ])
+    const ofAnother = expiryNotices([{ what: 'certificate', at }], new Date('2026-12-05T12:00:00Z'))
+    assert.equal(news(mailboxId('b'), ofAnother).length, 1)
   })
 
   test('of several authorities in one file the one that ends first counts, and what is none is passed over', () => {
@@ -125,4 +146,29 @@ describe('mailsluice check tells what runs out', () => {
     )
     assert.doesNotMatch(stdout + stderr, /marked|PRIVATE KEY/)
   })
+})
+
+test('drain and relay tell what runs out of the mailboxes that they entered', async () => {
+  const folder = new CliFolder()
+  const authority = makeAuthority({ validTo: new Date(Date.now() + 5.5 * DAY_MS) })
+  const { keyPem, certPem } = authority.issue({ names: ['127.0.0.1'] })
+  const server = await startPop3Server({ tls: { mode: 'implicit', keyPem, certPem } })
+  folder.write('ca.pem', authority.caPem)
+  const mailbox = mailboxOn(server, { protocol: 'pop3', tls: 'implicit', ca: 'ca.pem', every: '1s' })
+  const given = ['--config', folder.config('mailsluice.yaml', mailbox), folder.local('local')]
+  const environment = { PASSWORD: server.password }
+  const notice = /^mailsluice: orders: the private CA expires on \d{4}-\d\d-\d\d, in 5 days$/gm
+  const relay = startCli(['relay', ...given], environment)
+  try {
+    await relay.until('stderr', /the private CA expires/)
+    relay.child.kill('SIGTERM')
+    assert.equal((await relay.ended).stderr.match(notice)?.length, 1)
+
+    const { status, stderr } = await runCli(['drain', ...given], environment)
+    assert.deepEqual([status, stderr.match(notice)?.length], [0, 1])
+  } finally {
+    relay.child.kill('SIGKILL')
+    await server.close()
+    folder.remove()
+  }
 })

@@ -58,10 +58,14 @@ const OBJECT_ID = {
 const KEY_USAGE = { server: Buffer.of(7, 0x80), authority: Buffer.of(1, 0x06) } as const
 
 /** A new authority with a key of its own; two authorities never trust each other's certificates. */
-export function makeAuthority(): Authority {
+export function makeAuthority({
+  validTo = new Date(Date.now() + 365 * DAY_MS),
+}: {
+  readonly validTo?: Date
+} = {}): Authority {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
   const name = `Test authority ${randomBytes(4).toString('hex')}`
-  const [validFrom, validTo] = [new Date(Date.now() - 365 * DAY_MS), new Date(Date.now() + 365 * DAY_MS)]
+  const validFrom = new Date(Date.now() - 365 * DAY_MS)
   const caExtensions = [
     extension(OBJECT_ID.basicConstraints, sequence(der(TAG.boolean, Buffer.of(0xff))), true),
     extension(OBJECT_ID.keyUsage, der(TAG.bitString, KEY_USAGE.authority), true),

@@ -31,7 +31,8 @@ Written by \`npx node test/support/write-providers.ts\` from \`shared/contract/p
 | oauth2, service-account | the JSON key file, as Google gives it |
 | oauth2, refresh-token | the refresh token alone, or \`{"refreshToken": "…", "clientSecret": "…", "expires": "…"}\` |
 
-\`expires\` is optional. Where it is known (a certificate says it by itself) \`mailsluice check\` tells 30, 7 and 1 day ahead.
+\`expires\` is optional. Where it is known (a certificate says it by itself) \`check\`, \`drain\` and \`relay\` tell it 30, 7 and 1 day ahead; in AWS the alarm
+\`credential-expiring\` does.
 
 An access token is kept until five minutes before it expires. Where a server ends a session when its token does (Gmail, Exchange Online), the
 drain signs in with another one and goes on; so it does when a token is taken back in the middle of a session.
