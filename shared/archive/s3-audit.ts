@@ -12,7 +12,7 @@ import type { ArchiveAudit, ListedVersion, VersionName } from './audit.ts'
 import { octetsAsStored } from './exact-octets.ts'
 import { openRequests, type S3Options } from './s3-client.ts'
 import { statusOf } from './s3-errors.ts'
-import { versionFactsOf } from './s3-facts.ts'
+import { type ObjectHeaders, versionFactsOf } from './s3-facts.ts'
 import { nextKey, versionsIn } from './s3-versions.ts'
 
 export interface S3Audit extends ArchiveAudit {
@@ -24,22 +24,31 @@ export interface S3Audit extends ArchiveAudit {
  * Looks at a versioned bucket with Object Lock. Needs s3:ListBucketVersions, s3:GetObject, s3:GetObjectVersion, s3:GetObjectRetention and
  * s3:GetObjectLegalHold.
  *
- * HeadObject leaves out the lock of a version where its reader may not see it ("HeadObject", response elements). So that this never
- * looks like a lock that is missing, the first version is asked for its lock by the calls that answer 403 then.
+ * HeadObject leaves out the lock of a version where its reader may not see it ("HeadObject", response elements), and some stores leave it out
+ * of all versions but the latest. So where it tells none, the calls are asked that answer 403 to who may not see it; for the first version in any case.
  */
 export function openS3Audit(options: S3Options): S3Audit {
   const { bucket } = options
   const { client, tries } = openRequests(options)
-  let rights: Promise<void> | undefined
+  let rights: Promise<unknown> | undefined
 
-  async function maySeeLocks(version: VersionName): Promise<void> {
+  async function lockOf(version: VersionName): Promise<Partial<ObjectHeaders>> {
     const input = inputOf(version)
-    const requests = {
-      GetObjectRetention: () => client.send(new GetObjectRetentionCommand(input)),
-      GetObjectLegalHold: () => client.send(new GetObjectLegalHoldCommand(input)),
+    const retention = await tries(
+      `GetObjectRetention ${version.key}`,
+      async () => (await client.send(new GetObjectRetentionCommand(input))).Retention ?? {},
+      withoutLock,
+    )
+    const hold = await tries(
+      `GetObjectLegalHold ${version.key}`,
+      async () => (await client.send(new GetObjectLegalHoldCommand(input))).LegalHold ?? {},
+      withoutLock,
+    )
+    return {
+      ObjectLockMode: retention.Mode,
+      ObjectLockRetainUntilDate: retention.RetainUntilDate,
+      ObjectLockLegalHoldStatus: hold.Status,
     }
-    for (const [name, send] of Object.entries(requests))
-      await tries(`${name} ${version.key}`, async () => Boolean(await send()), noLock)
   }
 
   function inputOf({ key, versionId }: VersionName): { Bucket: string; Key: string; VersionId?: string } {
@@ -77,7 +86,9 @@ export function openS3Audit(options: S3Options): S3Audit {
       const command = new HeadObjectCommand({ ...inputOf(version), ChecksumMode: 'ENABLED' })
       const headers = await tries(`HeadObject ${version.key}`, () => client.send(command)).catch(ifThere)
       if (!headers) return undefined
-      rights ??= maySeeLocks(version)
+      if (headers.ObjectLockMode === undefined)
+        return versionFactsOf(version.key, { ...headers, ...(await lockOf(version)) })
+      rights ??= lockOf(version)
       await rights
       return versionFactsOf(version.key, headers)
     },
@@ -99,8 +110,10 @@ function isSame(a: VersionName, b: VersionName | undefined): boolean {
 }
 
 /** A version that never had a lock is no failure. */
-async function noLock(error: unknown): Promise<true | undefined> {
-  return error instanceof Error && error.name === 'NoSuchObjectLockConfiguration' ? true : undefined
+async function withoutLock(
+  error: unknown,
+): Promise<{ Mode?: never; RetainUntilDate?: never; Status?: never } | undefined> {
+  return error instanceof Error && error.name === 'NoSuchObjectLockConfiguration' ? {} : undefined
 }
 
 function ifThere(error: unknown): undefined {

@@ -8,6 +8,7 @@ import { openFileArchive } from '../../shared/archive/file.ts'
 import { openFileAudit } from '../../shared/archive/file-audit.ts'
 import { type DrainId, type MailboxId, type ObjectKey, sha256 } from '../../shared/contract/ids.ts'
 import { ledgerKey, rawKey, snapshotKey } from '../../shared/contract/object-key.ts'
+import { openLedger } from '../../shared/ledger/ledger.ts'
 import { memoryOctets } from '../../shared/octets.ts'
 import type { Checkpoint } from '../../shared/operations/verification/checkpoint.ts'
 import { readCheckpoint } from '../../shared/operations/verification/checkpoint.ts'
@@ -23,7 +24,7 @@ import { openMemoryState } from '../../shared/state/memory.ts'
 import type { StateStore } from '../../shared/state/state.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { recordMessages } from '../support/recorded-archive.ts'
-import { MAILBOX } from '../support/segments.ts'
+import { draftOf, MAILBOX, messageEntry } from '../support/segments.ts'
 import { digestOf } from '../support/stores.ts'
 
 const POLICY: Retention = { mode: 'governance', days: 10 }
@@ -269,6 +270,38 @@ describe('an archive that is verified', () => {
       )
       for (const { expected: wanted, found } of findings) assert.notEqual(wanted, found)
     })
+
+  test('takes what was deleted as deleted: with a receipt, or with an intent that may have been carried out', async () => {
+    const world = await World.open()
+    const deletion = (text: string) =>
+      ({
+        sha256: digestOf(text),
+        octets: text.length,
+        ground: 'erasure',
+        by: 'officer',
+        reason: 'law',
+      }) as const
+    const ledger = await openLedger(MAILBOX, world)
+    await ledger.commit(
+      draftOf([
+        { type: 'delete', ...deletion('one') },
+        { type: 'deleted', ...deletion('one') },
+        messageEntry('one', { id: 9, outcome: 'duplicate' }),
+        { type: 'delete', ...deletion('two') },
+        { type: 'delete', ...deletion('three') },
+        { type: 'deleted', ...deletion('four') },
+      ]),
+      POLICY,
+    )
+    world.remove(ONE, rawKey(MAILBOX, digestOf('two')))
+
+    const { findings } = await verify(world)
+
+    assert.deepEqual(
+      findings.map(({ kind, key }) => [kind, key]),
+      [['unrecorded', rawKey(MAILBOX, digestOf('four'))]],
+    )
+  })
 
   test('shows mail in governance mode where compliance is configured', async () => {
     const { kinds } = await verify(await World.open(), { policyOf: () => ({ mode: 'compliance', days: 1 }) })

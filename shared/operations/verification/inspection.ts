@@ -16,6 +16,8 @@ export interface Recorded {
   readonly retainUntil?: string | undefined
   /** The segment that it was written for. */
   readonly seq?: number | undefined
+  /** Its deletion is recorded as intended: it may have been carried out. */
+  readonly mayBeGone?: boolean | undefined
 }
 
 export interface Inspector {
@@ -75,7 +77,7 @@ export async function inspect(
   if (!version) {
     if (stored.length > 0)
       report('version-missing', undefined, `version ${recorded.versionId}`, 'other versions alone')
-    else report('object-missing', undefined, describe(recorded), 'nothing')
+    else if (!recorded.mayBeGone) report('object-missing', undefined, describe(recorded), 'nothing')
     return { findings, underWay: false, ...UNSEEN }
   }
   if (recorded.octets !== undefined && version.octets !== recorded.octets)

@@ -91,17 +91,31 @@ export async function recordedMessages(
 ): Promise<Map<ObjectKey, Recorded>> {
   const recorded = new Map<ObjectKey, Recorded>()
   const repeated = new Map<ObjectKey, Recorded>()
+  const deleted = new Set<ObjectKey>()
   for await (const { segment } of readChain(mailbox, archive)) {
     if (!segment) continue
-    for (const entry of messagesIn(segment)) {
+    for (const entry of segment.entries) {
+      if (entry.type !== 'message' && entry.type !== 'delete' && entry.type !== 'deleted') continue
       const first = firstOctet(entry.sha256)
       if (first < from || first > to) continue
-      const key = rawKey(mailbox, entry.sha256 as Sha256)
+      const digest = entry.sha256 as Sha256
+      const key = rawKey(mailbox, digest)
+      if (entry.type === 'deleted') {
+        deleted.add(key)
+        recorded.delete(key)
+        repeated.delete(key)
+        continue
+      }
+      if (entry.type === 'delete') {
+        const known = recorded.get(key)
+        if (known) recorded.set(key, { ...known, mayBeGone: true })
+        continue
+      }
       const { octets, versionId, retainUntil } = entry
-      const facts = { octets, sha256: entry.sha256 as Sha256, versionId, retainUntil }
-      // A duplicate does not say for which segment the object was written.
+      const facts = { octets, sha256: digest, versionId, retainUntil }
+      // A duplicate does not say for which segment the object was written, and one of a message that was deleted is not archived.
       if (entry.outcome === 'duplicate') {
-        if (!repeated.has(key)) repeated.set(key, facts)
+        if (!repeated.has(key) && !deleted.has(key)) repeated.set(key, facts)
       } else if (!recorded.has(key))
         recorded.set(key, { ...facts, seq: entry.writtenFor ?? segment.header.seq })
     }

@@ -23,6 +23,8 @@ export interface Invocation {
 export interface RunningEngine {
   /** `http://127.0.0.1:PORT`; it answers there. */
   readonly endpoint: string
+  /** What it keeps is below. */
+  readonly folder: string
   /** Kills it and removes its folder. */
   stop(): Promise<void>
 }
@@ -57,7 +59,7 @@ export async function startEngine(
     await stop()
     throw new Error(`${command} does not start: ${said}`, { cause: error })
   }
-  return { endpoint, stop }
+  return { endpoint, folder, stop }
 }
 
 /** Any answer will do. */
