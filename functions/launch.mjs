@@ -2,6 +2,7 @@
 // What `npx mailsluice` starts: the command line on Node 24, which runs TypeScript as it is. On an older Node it goes on in the one that
 // `npm ci` installed, with the same arguments, streams, signals and exit status.
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +10,12 @@ import { fileURLToPath } from 'node:url'
 const OLDEST = 24
 const cli = fileURLToPath(new URL('./mailsluice.cli.ts', import.meta.url))
 
-if (Number(process.versions.node.split('.')[0]) >= OLDEST) {
+if (!existsSync(cli)) {
+  console.error(
+    'mailsluice: this package holds the consumer kit (mailsluice/consumer); the command line runs from a checkout of the repository.',
+  )
+  process.exitCode = 1
+} else if (Number(process.versions.node.split('.')[0]) >= OLDEST) {
   const { main } = await import(cli)
   process.exitCode = await main(process.argv.slice(2))
 } else {

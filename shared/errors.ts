@@ -218,6 +218,20 @@ const MEANING = {
     scope: 'session',
     remedy: 'The seal stands without this timestamp; check seal.timestamps.',
   },
+  EVENT_INVALID: {
+    scope: 'message',
+    remedy:
+      'A consumer found no event of Mailsluice in it: look at it among the dead letters, and at who else writes to the queue.',
+  },
+  EVENT_UNDER_WAY: {
+    scope: 'message',
+    remedy:
+      'Nothing: another consumer has begun with the event, and it comes again after its visibility timeout.',
+  },
+  ATTACHMENT_NOT_EXTRACTED: {
+    scope: 'message',
+    remedy: 'Name its media type under `extract` of the route; until then it is in the raw message alone.',
+  },
   QUEUE_MISSING: { scope: 'mailbox', remedy: 'Create the queue, or correct its name under `queues`.' },
   QUEUE_DENIED: {
     scope: 'mailbox',

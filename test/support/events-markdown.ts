@@ -23,8 +23,8 @@ const INTRODUCTION = `# Events
 <!-- Written by \`npm run schemas\`, from the schema of the events. -->
 
 What Mailsluice puts on SQS: one JSON object in each message, structured CloudEvents 1.0, ASCII alone, at most 64 KiB. As a schema:
-[event.schema.json](event.schema.json) (JSON Schema 2020-12); as a document for tools: [asyncapi.json](asyncapi.json) (AsyncAPI 3). What goes to which queue:
-[routes.md](routes.md).
+[event.schema.json](event.schema.json) (JSON Schema 2020-12); as a document for tools: [asyncapi.json](asyncapi.json) (AsyncAPI 3). How to consume
+them, with a kit for JavaScript and TypeScript: [consumers.md](consumers.md). What goes to which queue: [routes.md](routes.md).
 
 An event may come twice, always with the same \`id\`: after a crash, a lost answer, or when it is announced again on purpose. Standard queues keep
 no order; FIFO queues keep that of a mailbox.

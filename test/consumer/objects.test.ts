@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { after, before, describe, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { S3Client } from '@aws-sdk/client-s3'
+import {
+  type OpenObject,
+  openAttachment,
+  openFileObjects,
+  openRaw,
+  wholeData,
+} from '../../shared/consumer/objects.ts'
+import { openS3Objects } from '../../shared/consumer/s3.ts'
+import type { ArchivedData } from '../../shared/contract/event.ts'
+import { archivedEvent } from '../support/recorded-events.ts'
+import { type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts'
+
+const RAW = Buffer.from(`Subject: x\r\n\r\n${'line\r\n'.repeat(50_000)}`)
+const sha256 = (octets: Buffer): string => createHash('sha256').update(octets).digest('hex')
+const folder = mkdtempSync(join(tmpdir(), 'mailsluice-objects-'))
+let s3: ScriptedS3
+let client: S3Client
+
+before(async () => {
+  s3 = await startScriptedS3({ mail: {} })
+  client = new S3Client({
+    region: 'us-east-1',
+    endpoint: s3.endpoint,
+    forcePathStyle: true,
+    maxAttempts: 1,
+    credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+  })
+})
+after(async () => {
+  client.destroy()
+  await s3.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Somewhere that objects can be put to and read from. */
+const PLACES: readonly [
+  name: string,
+  put: (key: string, octets: Buffer) => string,
+  open: () => OpenObject,
+][] = [
+  [
+    'files',
+    (key, octets) => {
+      const file = join(folder, 'archive', key)
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, octets)
+      return pathToFileURL(file).href
+    },
+    () => openFileObjects(folder),
+  ],
+  [
+    'a bucket',
+    (key, octets) => {
+      s3.buckets.get('mail')?.objects.set(key, { content: octets, headers: {} })
+      return `s3://mail/${key}`
+    },
+    () => openS3Objects(client),
+  ],
+]
+
+const read = async (stream: Promise<Readable>): Promise<Buffer> =>
+  Buffer.concat(await (await stream).toArray())
+
+for (const [name, put, open] of PLACES)
+  describe(`in ${name}`, () => {
+    const raw = (key: string, octets: Buffer, expected = RAW): Pick<ArchivedData, 'raw'> => ({
+      raw: { uri: put(key, octets), key, sha256: sha256(expected), octets: expected.length },
+    })
+
+    test('a message is read as it was received', async () => {
+      assert.deepEqual(await read(openRaw(raw('raw/a.eml', RAW), open())), RAW)
+    })
+
+    const damages: readonly [what: string, octets: Buffer, code: string][] = [
+      [
+        'with one octet that is another',
+        Buffer.concat([Buffer.from('s'), RAW.subarray(1)]),
+        'ARCHIVE_CONFLICT',
+      ],
+      ['that ends early', RAW.subarray(0, -1), 'ARCHIVE_UNAVAILABLE'],
+      ['with more behind it', Buffer.concat([RAW, Buffer.from('x')]), 'ARCHIVE_CONFLICT'],
+    ]
+    for (const [what, octets, code] of damages)
+      test(`a message ${what} is never read to its end`, async () => {
+        let got = 0
+        const stream = await openRaw(raw('raw/b.eml', octets), open())
+        const reading = (async () => {
+          for await (const chunk of stream as AsyncIterable<Buffer>) got += chunk.length
+        })()
+        await assert.rejects(reading, { code })
+        assert.ok(got < RAW.length)
+      })
+
+    test('an attachment that was extracted is read, and another content is not', async () => {
+      const octets = Buffer.from('%PDF')
+      const [attachment] = archivedEvent('invoice').data.attachments
+      assert.ok(attachment)
+      const extracted = {
+        ...attachment,
+        uri: put('attachments/x', octets),
+        octets: 4,
+        sha256: sha256(octets),
+      }
+      assert.deepEqual(await read(openAttachment(extracted, open())), octets)
+      put('attachments/x', Buffer.from('%PDX'))
+      await assert.rejects(read(openAttachment(extracted, open())), { code: 'ARCHIVE_CONFLICT' })
+    })
+
+    test('what an event was cut by is found in the object that it points to', async () => {
+      const { data } = archivedEvent('plain')
+      const whole = {
+        ...data,
+        message: { ...data.message, references: Array.from({ length: 500 }, (_, i) => `${i}@x`) },
+      }
+      const octets = Buffer.from(JSON.stringify(whole))
+      const metadata = {
+        uri: put('metadata/x', octets),
+        key: 'metadata/x',
+        sha256: sha256(octets),
+        octets: octets.length,
+      }
+      const cut = { ...data, message: { ...data.message, truncated: true }, metadata }
+
+      assert.deepEqual(await wholeData(cut, open()), whole)
+      assert.equal(await wholeData(data, open()), data)
+      const other = Buffer.from('{}')
+      const wrong = { uri: put('metadata/y', other), key: 'metadata/y', sha256: sha256(other), octets: 2 }
+      await assert.rejects(wholeData({ ...cut, metadata: wrong }, open()), { code: 'EVENT_INVALID' })
+    })
+  })
+
+describe('nothing is read', () => {
+  const place = (uri: string) => ({ raw: { ...archivedEvent('plain').data.raw, uri } })
+
+  test('outside of the folder, wherever an event points', async () => {
+    const outside = join(tmpdir(), 'secret')
+    for (const uri of [
+      pathToFileURL(outside).href,
+      `${pathToFileURL(folder).href}/../secret`,
+      `${pathToFileURL(folder).href}/%2e%2e/secret`,
+      'file:///etc/passwd',
+      's3://mail/raw/a.eml',
+    ])
+      await assert.rejects(openRaw(place(uri), openFileObjects(folder)), { code: 'ARCHIVE_DENIED' }, uri)
+  })
+
+  test('out of S3 that is no object of it, and what S3 refuses has a code', async () => {
+    for (const uri of ['s3://mail', 's3://mail/', 'https://example.com/x', '../x'])
+      await assert.rejects(openRaw(place(uri), openS3Objects(client)), { code: 'ARCHIVE_MISCONFIGURED' })
+    await assert.rejects(openRaw(place('s3://mail/nothing'), openS3Objects(client)), (error: Error) =>
+      /nothing: 404/.test(error.message),
+    )
+  })
+
+  test('of an attachment that no route extracts', async () => {
+    const [attachment] = archivedEvent('invoice').data.attachments
+    assert.ok(attachment)
+    await assert.rejects(
+      openAttachment(attachment, async () => Readable.from([])),
+      { code: 'ATTACHMENT_NOT_EXTRACTED' },
+    )
+  })
+})
