@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { corpusMissing } from '../support/corpus.ts'
 import * as courier from '../support/courier.ts'
 import * as dovecot from '../support/dovecot.ts'
+import { motoMissing } from './engines/aws-engine.ts'
 import { versity } from './engines/s3-engine.ts'
 import { elasticmqMissing } from './engines/sqs-engine.ts'
 
@@ -14,6 +15,7 @@ const MISSING: Readonly<Record<string, () => string | undefined>> = {
   courier: courier.available,
   versitygw: () => (versity.binary ? undefined : versity.missing),
   elasticmq: elasticmqMissing,
+  moto: motoMissing,
   corpus: corpusMissing,
 }
 

@@ -25,7 +25,8 @@ export class LambdaQueue {
   readonly url: string
   readonly #client: SQSClient
 
-  private constructor(client: SQSClient, url: string) {
+  /** One that is there already. */
+  constructor(client: SQSClient, url: string) {
     this.#client = client
     this.url = url
   }
