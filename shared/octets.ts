@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { lstat, mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -33,6 +33,27 @@ export function memoryOctets(buffer: Buffer): Octets {
     path: undefined,
     open: () => Readable.from([buffer], { objectMode: false }),
     discard: async () => {},
+  }
+}
+
+/**
+ * The octets in pieces. Those of a spool file are read into two buffers by turns, for who is done with a piece when he asks for the next but
+ * one: the buffers of a stream come to tens of megabytes before they are collected.
+ */
+export async function* piecesOf({ buffer, path }: Pick<Octets, 'buffer' | 'path'>): AsyncGenerator<Buffer> {
+  if (buffer) yield buffer
+  if (path === undefined) return
+  const file = await open(path)
+  try {
+    const buffers = [Buffer.allocUnsafeSlow(SPOOL.readOctets), Buffer.allocUnsafeSlow(SPOOL.readOctets)]
+    for (let turn = 0; ; turn = 1 - turn) {
+      const piece = buffers[turn] as Buffer
+      const { bytesRead } = await file.read(piece, 0, piece.length)
+      if (bytesRead === 0) return
+      yield piece.subarray(0, bytesRead)
+    }
+  } finally {
+    await file.close()
   }
 }
 

@@ -21,7 +21,8 @@ import { buffer, text } from 'node:stream/consumers'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { memoryOctets, openSpool, type Spool } from '../shared/octets.ts'
+import { SPOOL } from '../shared/limits.ts'
+import { memoryOctets, openSpool, piecesOf, type Spool } from '../shared/octets.ts'
 import { isCode } from './contract/archive.ts'
 
 const SPOOLING = fileURLToPath(new URL('support/spooling.ts', import.meta.url))
@@ -289,3 +290,25 @@ function isWindows(): string | false {
 function notRoot(): string | false {
   return process.getuid?.() === 0 ? false : 'only root can become somebody who may not'
 }
+
+describe('octets in pieces', () => {
+  test('are the same, in memory and on disk, and a piece stays as it is until the next but one is asked for', async () => {
+    const whole = randomBytes(3 * SPOOL.readOctets + 1)
+    const spool = openSpool()
+    try {
+      for (const memoryOctets of [whole.length, 0]) {
+        const octets = await spool.collect(Readable.from([whole], { objectMode: false }), memoryOctets)
+        const copies: Buffer[] = []
+        let before: Buffer | undefined
+        for await (const piece of piecesOf(octets)) {
+          if (before) copies.push(Buffer.from(before))
+          before = piece
+        }
+        assert.ok(Buffer.concat([...copies, before as Buffer]).equals(whole))
+        await octets.discard()
+      }
+    } finally {
+      await spool.close()
+    }
+  })
+})

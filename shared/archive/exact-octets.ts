@@ -41,19 +41,21 @@ async function* exactly(
 
 /**
  * The octets to store, checked on the way. Fails with ARCHIVE_UNAVAILABLE when the source ends early, is another content
- * or cannot be read: nothing is stored then, and fetching the message again is the cure.
+ * or cannot be read: nothing is stored then, and fetching the message again is the cure. One chunk is held back (above): what `open`
+ * gives has to stay as it is until the next but one is asked for.
  */
-export function octetsToStore(key: string, body: Octets): AsyncGenerator<Buffer> {
+export function octetsToStore(
+  key: string,
+  body: Octets,
+  open: () => AsyncIterable<Buffer> = () => body.open(),
+): AsyncGenerator<Buffer> {
   const fail = (what: string, cause?: unknown): IngestError =>
     new IngestError('ARCHIVE_UNAVAILABLE', `${key}: the octets to store are not whole: ${what}`, { cause })
   async function* source(): AsyncGenerator<Buffer> {
-    const stream = body.open()
     try {
-      yield* stream
+      yield* open()
     } catch (cause) {
       throw fail(cause instanceof Error ? cause.message : String(cause), cause)
-    } finally {
-      stream.destroy()
     }
   }
   return exactly(source(), { octets: body.length, sha256: body.sha256 }, (what) => fail(what))

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ObjectKey } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
+import { piecesOf } from '../octets.ts'
 import type { Archive, ObjectFacts } from './archive.ts'
 import { all, linkNew, readIfThere, removeIfThere, statIfThere, writeDurably } from './durable-file.ts'
 import { octetsToStore, storedOctets } from './exact-octets.ts'
@@ -130,7 +131,10 @@ export function openFileArchive(folder: string): Archive {
       let needed = false
       try {
         await all([
-          writeDurably(data, octetsToStore(key, body)),
+          writeDurably(
+            data,
+            octetsToStore(key, body, () => piecesOf(body)),
+          ),
           writeDurably(metadata, [formatSidecar(sidecar)]),
           folders.ensure(dirname(name)),
           folders.ensure(dirname(layout.object(key))),

@@ -1,27 +1,15 @@
-import { open } from 'node:fs/promises'
 import { parentPort } from 'node:worker_threads'
 import { parseMessage } from '../mail/parse-message.ts'
+import { piecesOf } from '../octets.ts'
 import type { Answer, Job } from './protocol.ts'
 
 // Entry of a parser worker: one message after the other. Hostile mail may hang it or exhaust its heap; the pool replaces it then.
-
-/** One for all spool files: the buffers of a stream come to tens of megabytes before they are collected. */
-const piece = Buffer.allocUnsafeSlow(256 * 1024)
 
 class Unreadable extends Error {}
 
 async function* spooled(path: string): AsyncGenerator<Buffer> {
   try {
-    const file = await open(path)
-    try {
-      while (true) {
-        const { bytesRead } = await file.read(piece, 0, piece.length)
-        if (bytesRead === 0) return
-        yield piece.subarray(0, bytesRead)
-      }
-    } finally {
-      await file.close()
-    }
+    yield* piecesOf({ buffer: undefined, path })
   } catch (cause) {
     throw new Unreadable(cause instanceof Error ? cause.message : String(cause), { cause })
   }

@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module'
+import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Answer, Job } from './protocol.ts'
 
@@ -36,7 +38,7 @@ export class PoolWorker {
     this.#limits = limits
     this.#events = events
     this.#thread = new Worker(url, {
-      env: {},
+      env: environment(),
       execArgv: [],
       name: 'mailsluice-parser',
       resourceLimits: {
@@ -117,4 +119,11 @@ export class PoolWorker {
     void this.#thread.terminate()
     this.#events.ended(ending)
   }
+}
+
+/** Nothing of the process's own, but where it keeps compiled modules if it does: with them a worker is there in a fifth of the time. */
+function environment(): NodeJS.ProcessEnv {
+  const folder = getCompileCacheDir()
+  // It has a folder in there for its version of Node, and adds that by itself.
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) }
 }

@@ -4,7 +4,7 @@ import { MESSAGE_ARCHIVED } from '../../shared/contract/event.ts'
 import { CliProcesses } from '../support/cli-process.ts'
 import type { MailServer } from '../support/mail-server.ts'
 import { digestOf, takeEvents } from '../support/stores.ts'
-import { inWorld, largeLetter, letter, newUser, onWire } from './mail-servers.ts'
+import { inWorld, largeLetter, letter, MEMORY_MIB, newUser, onWire } from './mail-servers.ts'
 
 const MANY = 5_000
 
@@ -50,7 +50,7 @@ export function sizeOn(running: () => MailServer): void {
           t.diagnostic(`${peakMib} MiB, ${JSON.parse(stdout).elapsedMs} ms`)
 
           assert.equal(status, 0, stderr)
-          assert.ok(peakMib < 300, `${peakMib} MiB`)
+          assert.ok(peakMib < MEMORY_MIB, `${peakMib} MiB`)
           const stores = cli.openStores()
           const events = await takeEvents(stores.queues)
           await stores.close()

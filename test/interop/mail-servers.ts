@@ -41,6 +41,9 @@ function ended(text: string): string {
 }
 
 /** Changes of the access; the port follows `tls`. */
+/** 300 MB. */
+export const MEMORY_MIB = 286
+
 export type Changes = Partial<Omit<MailboxAccess, 'port'>>
 
 /** Access over TLS, implicit by default, to INBOX. */

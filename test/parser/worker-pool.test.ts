@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { parseMessage } from '../../shared/mail/parse-message.ts'
 import { memoryOctets, type Octets, openSpool } from '../../shared/octets.ts'
@@ -93,6 +98,22 @@ describe('the worker pool', () => {
       const { message } = await parser.parse(letter('x'))
       assert.deepEqual(JSON.parse(message.subject ?? ''), { env: {}, arguments: [], execArgv: [] })
     })
+  })
+
+  test('tells its workers where compiled modules are kept, where the process keeps some, and nothing else', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'mailsluice-compiled-'))
+    t.after(() => rm(folder, { recursive: true }))
+    const program = `
+      import { enableCompileCache } from 'node:module'
+      import { openWorkerParser } from ${JSON.stringify(new URL('../../shared/parser/worker-pool.ts', import.meta.url).href)}
+      import { memoryOctets } from ${JSON.stringify(new URL('../../shared/octets.ts', import.meta.url).href)}
+      enableCompileCache(${JSON.stringify(folder)})
+      const workerUrl = new URL(${JSON.stringify(new URL('../support/telling.worker.ts', import.meta.url).href)})
+      const parser = openWorkerParser({ workerUrl })
+      console.log((await parser.parse(memoryOctets(Buffer.from('Subject: x')))).message.subject)
+      await parser.close()`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program])
+    assert.deepEqual(JSON.parse(stdout).env, { NODE_COMPILE_CACHE: folder })
   })
 
   test('never fails because of a message, whatever its octets are', async () => {
