@@ -195,6 +195,11 @@ const MEANING = {
     scope: 'message',
     remedy: '`mailsluice cases list` tells what is open and what is closed.',
   },
+  SEARCH_FAILED: {
+    scope: 'mailbox',
+    remedy:
+      'A ledger cannot be searched: run `mailsluice ledger verify`, which says where it is not as written.',
+  },
   SEAL_INVALID: {
     scope: 'mailbox',
     remedy:

@@ -240,6 +240,15 @@ export const VERIFY = {
   underWayMs: 15 * MINUTE,
 } as const
 
+/** Searching ledgers. */
+export const SEARCH = {
+  /** Of the search engine, which goes to disk above it. */
+  memoryMib: 512,
+  threads: 4,
+  /** Segments copied from a bucket at the same time. */
+  segmentsAtOnce: 16,
+} as const
+
 /** Seals over the ledgers. */
 export const SEAL = {
   /** Lines in one tree: 16 MiB of hashes while it is made or a proof is cut from it. A longer backlog becomes several seals. */

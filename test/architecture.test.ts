@@ -36,11 +36,11 @@ const IMPORTS = SOURCES.flatMap(importsOf)
 
 /** Files that may touch a vendor's SDK, a socket or the disk: each an adapter of one port, or what adapters of a port share. */
 const ADAPTERS =
-  /^shared\/(mailbox\/(imap|pop3)|archive\/(s3|file|folder-sync|durable-file|sidecar)|state\/(s3|file)|queue\/(sqs|local)|credentials\/|deployed\/|parser\/(worker-pool|pool-worker|parse\.worker)|relay\/health-endpoint|seal\/(signer-file|signer-kms|timestamp-http)|consumer\/s3)/
+  /^shared\/(mailbox\/(imap|pop3)|archive\/(s3|file|folder-sync|durable-file|sidecar)|state\/(s3|file)|queue\/(sqs|local)|credentials\/|deployed\/|parser\/(worker-pool|pool-worker|parse\.worker)|relay\/health-endpoint|seal\/(signer-file|signer-kms|timestamp-http)|consumer\/s3|search\/duckdb)/
 
 /** Ports are types and may not pull anything in. */
 const PORTS =
-  /^shared\/(mailbox\/(mailbox|watch|canary)|archive\/(archive|audit|custody)|state\/state|queue\/queue|parser\/parser|credentials\/credentials|seal\/signer)\.ts$/
+  /^shared\/(mailbox\/(mailbox|watch|canary)|archive\/(archive|audit|custody)|state\/state|queue\/queue|parser\/parser|credentials\/credentials|seal\/signer|search\/search)\.ts$/
 
 const RULES: readonly { readonly name: string; readonly where: RegExp; readonly mayNotImport: RegExp }[] = [
   {
@@ -63,14 +63,14 @@ const RULES: readonly { readonly name: string; readonly where: RegExp; readonly 
     name: 'only adapters touch an SDK, a socket or a mail library',
     where: new RegExp(`^shared/(?!${ADAPTERS.source.slice('^shared\\/'.length)})`),
     mayNotImport:
-      /^(@aws-sdk\/|@smithy\/|imapflow$|fauxqs|node:(net|tls|http|https|dgram|worker_threads|child_process)$)/,
+      /^(@aws-sdk\/|@smithy\/|@duckdb\/|imapflow$|fauxqs|node:(net|tls|http|https|dgram|worker_threads|child_process)$)/,
   },
   {
     name: 'drain, probe, relay and operations see ports, never adapters',
     where:
       /^shared\/(drain|probe|relay|suspension|announcement|routing)\.ts$|^shared\/(drain|relay|operations|ledger|cases)\//,
     mayNotImport:
-      /^shared\/(mailbox\/(imap|pop3|memory)|archive\/(s3|file|memory)|state\/(s3|file|memory)|queue\/(sqs|local|memory)|credentials\/(?!credentials\.ts)|seal\/(signer-|timestamp-)|parser\/(?!parser\.ts))/,
+      /^shared\/(mailbox\/(imap|pop3|memory)|archive\/(s3|file|memory)|state\/(s3|file|memory)|queue\/(sqs|local|memory)|credentials\/(?!credentials\.ts)|seal\/(signer-|timestamp-)|search\/(?!search\.ts)|parser\/(?!parser\.ts))/,
   },
   {
     name: 'infra shares names with the functions, never code',

@@ -1,0 +1,20 @@
+import type { LedgerSearch } from '../search/search.ts'
+import { type ArchivedMessage, decider, type MessageQuery, type QueryPorts } from './query.ts'
+
+/**
+ * The newest messages that a query means, at most `most`. Those whose entries do not tell are read. Rejects with SEARCH_FAILED, ARCHIVE_… and SPOOL_FAILED.
+ */
+export async function* searchMessages(
+  query: MessageQuery,
+  most: number,
+  { search, ...ports }: QueryPorts & { readonly search: LedgerSearch },
+): AsyncGenerator<ArchivedMessage> {
+  const isMeant = decider(query, ports)
+  let left = most
+  for await (const { certain, ...message } of search.find(query)) {
+    if (left <= 0) return
+    if (!certain && !(await isMeant(message))) continue
+    left--
+    yield message
+  }
+}
