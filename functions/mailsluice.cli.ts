@@ -5,6 +5,7 @@ import { ConfigurationError, IngestError } from '../shared/errors.ts'
 import { applyCommand } from './cli/apply.command.ts'
 import { getCommand, listCommand } from './cli/archive.command.ts'
 import { archiveVerifyCommand, type VerifyCommandOptions } from './cli/archive-verify.command.ts'
+import { addCatalogueCommands } from './cli/catalogue-commands.ts'
 import { checkCommand } from './cli/check.command.ts'
 import { addCustodyCommands } from './cli/custody-commands.ts'
 import { type DrainCommandOptions, drainCommand } from './cli/drain.command.ts'
@@ -12,11 +13,11 @@ import { type ReceiveOptions, receiveCommand, serveCommand } from './cli/events.
 import { initCommand } from './cli/init.command.ts'
 import { showCommand, verifyCommand } from './cli/ledger.command.ts'
 import { describe, Output, type Terminal } from './cli/output.ts'
-import { addProofCommands, type Offline, type Wrap } from './cli/proof-commands.ts'
+import { addProofCommands } from './cli/proof-commands.ts'
 import { type RelayCommandOptions, relayCommand } from './cli/relay.command.ts'
 import { testRoutesCommand } from './cli/routes.command.ts'
 import { type CommonOptions, Run } from './cli/run.ts'
-import { examples, positive } from './cli/usage.ts'
+import { examples, type Offline, positive, type Wrap } from './cli/usage.ts'
 
 // The command line. Exit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.
 
@@ -209,7 +210,8 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       examples('archive get 93b964c092a1 | less', 'archive get 93b964c092a1 --output message.eml'),
     )
     .action(command<{ output?: string }>((run, options, [id]) => getCommand(run, id as string, options)))
-  addCustodyCommands(root, archive, command, examples)
+  addCatalogueCommands(archive, command)
+  addCustodyCommands(root, archive, command)
 
   archive
     .command('verify')

@@ -5,10 +5,10 @@ import { pipeline } from 'node:stream/promises'
 import type { ObjectFacts } from '../../shared/archive/archive.ts'
 import { errnoOf } from '../../shared/archive/file-errors.ts'
 import { IngestError } from '../../shared/errors.ts'
-import { readSegments } from '../../shared/ledger/ledger.ts'
-import type { MessageEntry } from '../../shared/ledger/segment.ts'
+import { archivedMessages } from '../../shared/operations/query.ts'
+import { messageObject, messageRow } from './message-row.ts'
 import { oneMessage } from './one-message.ts'
-import { octetsText, printable, table } from './output.ts'
+import { octetsText, table } from './output.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
 
@@ -19,36 +19,19 @@ export async function listCommand(
   options: { readonly limit: number },
 ): Promise<void> {
   const { output, settings, stores, signal } = run
-  const mailboxes = chosenMailboxes(settings.config, ids)
   let left = options.limit
   const rows: string[][] = []
-  for (const { id } of mailboxes)
-    for await (const { header, entries } of readSegments(id, stores.archive)) {
+  for (const { id } of chosenMailboxes(settings.config, ids))
+    for await (const message of archivedMessages(id, stores.archive)) {
       if (left <= 0 || signal.aborted) break
-      for (const entry of entries) {
-        if (entry.type !== 'message' || entry.outcome === 'duplicate' || left <= 0) continue
-        left--
-        const { type, writtenFor, ...message } = entry
-        output.result({ mailbox: id, seq: header.seq, archivedAt: header.closedAt, ...message }, () => {
-          rows.push(rowOf(id, header.closedAt, entry))
-          return ''
-        })
-      }
+      left--
+      output.result(messageObject(message), () => {
+        rows.push(messageRow(message))
+        return ''
+      })
     }
   if (rows.length > 0) output.result({}, () => table(rows))
   if (left <= 0) output.note(`There may be more: raise --limit (${options.limit}).`)
-}
-
-function rowOf(mailbox: string, archivedAt: string, entry: MessageEntry): string[] {
-  const from = entry.from ?? ''
-  return [
-    mailbox,
-    entry.sha256.slice(0, 12),
-    archivedAt.slice(0, 19).replace('T', ' '),
-    octetsText(entry.octets),
-    printable(from.length > 32 ? `${from.slice(0, 31)}…` : from),
-    printable(entry.subject ?? ''),
-  ]
 }
 
 /** The octets of one message, to stdout or a file. The archive checks them against their SHA-256 on the way. */

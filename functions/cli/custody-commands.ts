@@ -3,19 +3,10 @@ import { type CaseOptions, holdCommand, releaseCommand } from './archive-hold.co
 import { casesListCommand, casesShowCommand } from './cases.command.ts'
 import { withOrder } from './order.ts'
 import { type QueryOptions, withQueryOptions } from './query-options.ts'
-import type { Run } from './run.ts'
-
-type Wrap = <Options>(
-  work: (run: Run, options: Options, operands: string[]) => Promise<void>,
-) => (...received: unknown[]) => Promise<void>
+import { examples, type Wrap } from './usage.ts'
 
 /** The commands of the records officer. */
-export function addCustodyCommands(
-  root: Command,
-  archive: Command,
-  command: Wrap,
-  examples: (...lines: readonly string[]) => string,
-): void {
+export function addCustodyCommands(root: Command, archive: Command, command: Wrap): void {
   const CASE = ['--case <name>', 'lower-case letters, digits and hyphens'] as const
   const DRY = ['--dry-run', 'tell what would be done, and change nothing'] as const
 

@@ -1,18 +1,6 @@
 import type { Command } from 'commander'
-import type { Output } from './output.ts'
-import type { Run } from './run.ts'
 import { proveCommand, sealCommand, verifyProofCommand } from './seal.command.ts'
-import { examples } from './usage.ts'
-
-/** An action with configuration and stores. */
-export type Wrap = <Options>(
-  work: (run: Run, options: Options, operands: string[]) => Promise<void>,
-) => (...received: unknown[]) => Promise<void>
-
-/** An action that needs neither. */
-export type Offline = <Options>(
-  work: (output: Output, options: Options, operands: string[]) => Promise<void>,
-) => (...received: unknown[]) => Promise<void>
+import { examples, type Offline, type Wrap } from './usage.ts'
 
 /** Seals and proofs. */
 export function addProofCommands(

@@ -4,6 +4,7 @@ import { errnoOf } from '../../shared/archive/file-errors.ts'
 import type { Sha256 } from '../../shared/contract/ids.ts'
 import { parseRawKey } from '../../shared/contract/object-key.ts'
 import { ConfigurationError, IngestError } from '../../shared/errors.ts'
+import { mailboxesOf } from '../../shared/ledger/mailboxes.ts'
 import { openProver, segmentOf } from '../../shared/operations/prove.ts'
 import { sealLedgers } from '../../shared/operations/seal.ts'
 import { decodeProof, verifyProof } from '../../shared/seal/proof.ts'
@@ -23,7 +24,7 @@ export async function sealCommand(run: Run, options: { readonly publicKey?: bool
       output.result({ publicKey: pem }, () => pem.trimEnd())
       return
     }
-    const mailboxes = settings.config.mailboxes.map(({ id }) => id)
+    const mailboxes = await Array.fromAsync(mailboxesOf(stores.archive))
     const ports = { archive: stores.archive, signer, authorities: openAuthorities(settings.config) }
     const { seals, broken, unstamped } = await sealLedgers(mailboxes, ports, () => !signal.aborted)
     for (const seal of seals)

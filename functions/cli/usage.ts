@@ -1,6 +1,18 @@
 import { InvalidArgumentError } from 'commander'
+import type { Output } from './output.ts'
+import type { Run } from './run.ts'
 
-// What the commands' usage is made of.
+// What the commands are made of.
+
+/** An action with configuration and stores. */
+export type Wrap = <Options>(
+  work: (run: Run, options: Options, operands: string[]) => Promise<void>,
+) => (...received: unknown[]) => Promise<void>
+
+/** An action that needs neither. */
+export type Offline = <Options>(
+  work: (output: Output, options: Options, operands: string[]) => Promise<void>,
+) => (...received: unknown[]) => Promise<void>
 
 export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  npx mailsluice ${line}`).join('\n')}`

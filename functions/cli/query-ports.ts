@@ -1,0 +1,28 @@
+import type { MailboxId } from '../../shared/contract/ids.ts'
+import { mailboxesOf } from '../../shared/ledger/mailboxes.ts'
+import { openSpool } from '../../shared/octets.ts'
+import type { QueryPorts } from '../../shared/operations/query.ts'
+import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
+import type { Run } from './run.ts'
+
+/** What messages are looked for with; `mailboxes`: every one that has a ledger, whether it is configured or not any more. */
+export interface CatalogueAccess {
+  readonly ports: QueryPorts
+  readonly mailboxes: readonly MailboxId[]
+}
+
+/** Opens it, and closes it when the work has ended. */
+export async function withCatalogue(
+  { stores: { archive } }: Run,
+  work: (access: CatalogueAccess) => Promise<void>,
+): Promise<void> {
+  const parser = openWorkerParser()
+  const spool = openSpool()
+  try {
+    const mailboxes = await Array.fromAsync(mailboxesOf(archive))
+    await work({ ports: { archive, parser, spool }, mailboxes })
+  } finally {
+    await parser.close()
+    await spool.close()
+  }
+}
