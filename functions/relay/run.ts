@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Applied } from '../../shared/contract/applied.ts'
 import type { Environment, IdleRelaySettings } from '../../shared/contract/environment.ts'
-import { RELAY_HEALTH_PORT, RELAY_HEARTBEAT } from '../../shared/contract/idle-relay.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import { openTracer } from '../../shared/operations/trace-message.ts'
 import type { EventQueues } from '../../shared/queue/queue.ts'
@@ -26,28 +25,15 @@ const QUEUE = 'drain-requests'
 /** An applied configuration is in force after `configuration` at the latest; metrics are read by the minute. */
 const INTERVALS_MS = { configuration: 60_000, metrics: 60_000, heartbeat: 15_000 }
 
-export interface RunOptions {
-  /** @default RELAY_HEARTBEAT.file */
-  readonly heartbeatFile?: string
-  /** @default RELAY_HEALTH_PORT */
-  readonly healthPort?: number
-  /** @default INTERVALS_MS */
-  readonly intervalsMs?: typeof INTERVALS_MS
-}
-
 /**
  * One shard of the relay in AWS, until `signal`: watches the mailboxes of the applied configuration that ask for it, and requests drains. All
- * others are looked at by the schedule. Rejects with a defect.
+ * others are looked at by the schedule. Rejects with a defect. `intervalsMs` is an argument so that a test need not wait for minutes.
  */
 export async function runRelay(
   settings: IdleRelaySettings,
   environment: Environment,
   signal: AbortSignal,
-  {
-    heartbeatFile = RELAY_HEARTBEAT.file,
-    healthPort = RELAY_HEALTH_PORT,
-    intervalsMs = INTERVALS_MS,
-  }: RunOptions = {},
+  intervalsMs: typeof INTERVALS_MS = INTERVALS_MS,
 ): Promise<void> {
   const telemetry = new RelayTelemetry(settings.deployment, settings.shard)
   const state = openAwsState(settings.stateBucket, environment)
@@ -94,7 +80,8 @@ export async function runRelay(
     telemetry.info('configuration is in force', { watched: watched.length, here: relay.health().length })
   }
 
-  const endpoint = await serveHealth(healthPort, () => relay.health())
+  const endpoint = await serveHealth(settings.healthPort, () => relay.health())
+  telemetry.info('answers for its health on loopback', { port: endpoint.port })
   const stopped = new AbortController()
   const until = AbortSignal.any([signal, stopped.signal])
   try {
@@ -106,7 +93,7 @@ export async function runRelay(
         follow().catch((error: unknown) => telemetry.error('configuration could not be read', error)),
       ),
       every(intervalsMs.metrics, until, async () => telemetry.publish(relay.health())),
-      every(intervalsMs.heartbeat, until, () => beat(relay, heartbeatFile), 'at once'),
+      every(intervalsMs.heartbeat, until, () => beat(relay, settings.heartbeatFile), 'at once'),
     ])
   } finally {
     stopped.abort()

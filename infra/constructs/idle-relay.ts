@@ -7,6 +7,7 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import {
   type IdleRelayEnvironment,
+  RELAY_HEALTH_PORT,
   RELAY_HEARTBEAT,
   RELAY_STOP_SECONDS,
 } from '../../shared/contract/idle-relay.ts'
@@ -25,7 +26,10 @@ export interface RelayOptions {
 }
 
 export interface IdleRelayProps extends RelayOptions {
-  readonly environment: Omit<IdleRelayEnvironment, 'SHARD_INDEX' | 'SHARD_COUNT'>
+  readonly environment: Omit<
+    IdleRelayEnvironment,
+    'SHARD_INDEX' | 'SHARD_COUNT' | 'HEALTH_PORT' | 'HEARTBEAT_FILE'
+  >
   readonly statements: readonly iam.PolicyStatement[]
   /** TCP ports of the mail servers. */
   readonly mailPorts: readonly number[]
@@ -101,6 +105,8 @@ export class IdleRelay extends Construct {
         ...environment,
         SHARD_INDEX: String(index),
         SHARD_COUNT: String(count),
+        HEALTH_PORT: String(RELAY_HEALTH_PORT),
+        HEARTBEAT_FILE: RELAY_HEARTBEAT.file,
       } satisfies IdleRelayEnvironment,
       logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: `shard-${index}` }),
       readonlyRootFilesystem: true,
@@ -146,5 +152,5 @@ export class IdleRelay extends Construct {
   }
 }
 
-/** Healthy while the heartbeat is young. */
-const HEALTH = `process.exit(Date.now() - require('fs').statSync('${RELAY_HEARTBEAT.file}').mtimeMs > ${RELAY_HEARTBEAT.staleSeconds}e3 ? 1 : 0)`
+/** Healthy while the heartbeat is young; runs in the container, with its environment. */
+const HEALTH = `process.exit(Date.now() - require('fs').statSync(process.env.HEARTBEAT_FILE).mtimeMs > ${RELAY_HEARTBEAT.staleSeconds}e3 ? 1 : 0)`

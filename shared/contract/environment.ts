@@ -37,6 +37,8 @@ export interface MailboxFunctionSettings extends CommonSettings {
 /** Of functions/idle-relay.task.ts; the variables are in idle-relay.ts. */
 export interface IdleRelaySettings extends MailboxFunctionSettings {
   readonly shard: { readonly index: number; readonly count: number }
+  readonly healthPort: number
+  readonly heartbeatFile: string
 }
 
 const NAME = /^[a-z][a-z0-9-]{0,62}$/
@@ -76,7 +78,12 @@ export function readIdleRelayEnvironment(environment: Environment): IdleRelaySet
   const read = new Reader(environment)
   const count = read.whole('SHARD_COUNT', { least: 1, most: SHARDS_MOST })
   const index = read.whole('SHARD_INDEX', { least: 0, most: Math.max(1, count || SHARDS_MOST) - 1 })
-  return read.finish({ ...readVisitor(read), shard: { index, count } })
+  return read.finish({
+    ...readVisitor(read),
+    shard: { index, count },
+    healthPort: read.whole('HEALTH_PORT', { least: 0, most: 65_535 }),
+    heartbeatFile: read.matching('HEARTBEAT_FILE', /^\/./, 'an absolute path'),
+  })
 }
 
 function readMailboxFunction(environment: Environment): MailboxFunctionSettings {

@@ -1,9 +1,19 @@
 // What infra and the relay (functions/idle-relay.task.ts, a container on Fargate) agree on.
 
-/** SHARD_INDEX: from 0. A task watches its share of the mailboxes. ARCHIVE_BUCKET: where canaries are looked for. */
+/**
+ * SHARD_INDEX: from 0. A task watches its share of the mailboxes. ARCHIVE_BUCKET: where canaries are looked for. HEALTH_PORT: of the health endpoint
+ * on loopback; 0 is any that is free, and the log says which. HEARTBEAT_FILE: absolute path.
+ */
 export type IdleRelayEnvironment = Readonly<
   Record<
-    'DEPLOYMENT' | 'STATE_BUCKET' | 'ARCHIVE_BUCKET' | 'DRAIN_QUEUE_URL' | 'SHARD_INDEX' | 'SHARD_COUNT',
+    | 'DEPLOYMENT'
+    | 'STATE_BUCKET'
+    | 'ARCHIVE_BUCKET'
+    | 'DRAIN_QUEUE_URL'
+    | 'SHARD_INDEX'
+    | 'SHARD_COUNT'
+    | 'HEALTH_PORT'
+    | 'HEARTBEAT_FILE',
     string
   >
 >

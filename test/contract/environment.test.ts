@@ -19,6 +19,7 @@ const DRAIN = {
   ARCHIVE_BUCKET: 'acme-mail-archive',
   DRAIN_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/123456789012/drain-requests.fifo',
 }
+const RELAY = { ...DRAIN, HEALTH_PORT: '8790', HEARTBEAT_FILE: '/tmp/alive' }
 
 function problemsOf(read: () => unknown): string {
   try {
@@ -94,7 +95,7 @@ describe('the environment of a function', () => {
 
   test('of a shard of the relay is read, and its number is one of those that there are', () => {
     const read = (index: string, count: string) =>
-      readIdleRelayEnvironment({ ...DRAIN, SHARD_INDEX: index, SHARD_COUNT: count })
+      readIdleRelayEnvironment({ ...RELAY, SHARD_INDEX: index, SHARD_COUNT: count })
 
     assert.deepEqual(read('5', '6').shard, { index: 5, count: 6 })
     assert.deepEqual(read('0', '1').shard, { index: 0, count: 1 })
@@ -105,6 +106,18 @@ describe('the environment of a function', () => {
     assert.match(
       problemsOf(() => read('0', '0')),
       /SHARD_COUNT: 0 is not a whole number from 1 to 1000/,
+    )
+  })
+
+  test('of the relay says where it shows that it lives', () => {
+    const read = (changes: object) =>
+      readIdleRelayEnvironment({ ...RELAY, SHARD_INDEX: '0', SHARD_COUNT: '1', ...changes })
+
+    const { healthPort, heartbeatFile } = read({})
+    assert.deepEqual({ healthPort, heartbeatFile }, { healthPort: 8790, heartbeatFile: '/tmp/alive' })
+    assert.match(
+      problemsOf(() => read({ HEALTH_PORT: '70000', HEARTBEAT_FILE: 'alive' })),
+      /HEALTH_PORT: 70000 is not a whole number from 0 to 65535; HEARTBEAT_FILE: alive is not an absolute path$/,
     )
   })
 

@@ -43,6 +43,8 @@ describe('the relay in AWS', () => {
         DRAIN_QUEUE_URL: world.drainRequests.url,
         SHARD_INDEX: '0',
         SHARD_COUNT: '1',
+        HEALTH_PORT: '0',
+        HEARTBEAT_FILE: join(folder, 'alive'),
       } satisfies IdleRelayEnvironment),
       AWS_REGION: s3.region,
       AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
@@ -160,14 +162,10 @@ describe('the relay in AWS', () => {
     const heartbeatFile = join(folder, `alive-${closing.length}`)
     const stopping = new AbortController()
     const running = runRelay(
-      readIdleRelayEnvironment({ ...environment, ...more }),
+      readIdleRelayEnvironment({ ...environment, HEARTBEAT_FILE: heartbeatFile, ...more }),
       environment,
       stopping.signal,
-      {
-        heartbeatFile,
-        healthPort: 0,
-        intervalsMs: { configuration: 50, metrics: 50, heartbeat: 50 },
-      },
+      { configuration: 50, metrics: 50, heartbeat: 50 },
     )
     running.catch(() => undefined)
     const stop = async (): Promise<void> => {

@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { RELAY_HEARTBEAT, RELAY_STOP_SECONDS } from '../../shared/contract/idle-relay.ts'
 import { RELAY } from '../../shared/limits.ts'
@@ -72,9 +76,24 @@ test('is asked to stop, and has the time to sign out everywhere', () => {
   }
 })
 
-test('is replaced when its heartbeat is old', () => {
-  for (const { HealthCheck } of containersOf(world))
-    assert.match(HealthCheck.Command.join(' '), /^CMD node -e .*statSync\('\/tmp\/alive'\).*120e3/)
+test('is replaced when its heartbeat is old, or was never there', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mailsluice-heartbeat-'))
+  context.after(() => rmSync(folder, { recursive: true }))
+  const [container] = containersOf(world)
+  assert.ok(container)
+  assert.equal(environmentOf(container).HEARTBEAT_FILE, RELAY_HEARTBEAT.file)
+  const [form, program, ...command] = container.HealthCheck.Command
+  assert.deepEqual([form, program], ['CMD', 'node'])
+  const file = join(folder, 'alive')
+  const healthy = (): boolean =>
+    spawnSync(process.execPath, command, { env: { HEARTBEAT_FILE: file } }).status === 0
+
+  assert.equal(healthy(), false)
+  writeFileSync(file, '')
+  assert.equal(healthy(), true)
+  const old = Date.now() / 1000 - RELAY_HEARTBEAT.staleSeconds - 1
+  utimesSync(file, old, old)
+  assert.equal(healthy(), false)
 })
 
 describe('its network', () => {
