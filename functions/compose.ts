@@ -58,6 +58,8 @@ export interface AccessOptions {
   /** PEM of private CAs by their path in the configuration. */
   readonly authorities: Readonly<Record<string, string>>
   readonly transcript?: ((line: string) => void) | undefined
+  /** See MailboxAccess. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** How a drain, probe or check opens the mailbox. */
@@ -68,7 +70,7 @@ export function mailboxOpener(mailbox: MailboxConfig, options: AccessOptions): (
 /** How a mailbox is entered by `open`. What it signs in with is asked for at every opening, so that a changed one counts at once. */
 export function entry<Session>(
   mailbox: MailboxConfig,
-  { credentials, authorities, transcript }: AccessOptions,
+  { credentials, authorities, transcript, signal }: AccessOptions,
   open: (access: MailboxAccess) => Promise<Session>,
 ): () => Promise<Session> {
   const access = {
@@ -80,6 +82,7 @@ export function entry<Session>(
     folders: mailbox.folders,
     skipFolders: mailbox.skipFolders,
     search: mailbox.search,
+    signal,
   }
   const login = credentials.login(mailbox)
   return () =>

@@ -9,16 +9,16 @@ import { type AccessOptions, entry } from './compose.ts'
 
 /** How the relay enters mailboxes, as drains do. */
 export interface RelayAccess {
-  openWatch(mailbox: MailboxConfig, listener: WatchListener): Promise<Watch>
-  openCanary(mailbox: MailboxConfig): Promise<CanaryBox>
+  openWatch(mailbox: MailboxConfig, listener: WatchListener, signal: AbortSignal): Promise<Watch>
+  openCanary(mailbox: MailboxConfig, signal: AbortSignal): Promise<CanaryBox>
 }
 
 /** `options` is asked for at each log-in: the list of mailboxes, and the authorities with it, may change meanwhile. */
 export function relayAccess(options: (mailbox: MailboxConfig) => AccessOptions): RelayAccess {
   return {
-    openWatch: (mailbox, listener) =>
-      entry(mailbox, options(mailbox), (access) => openImapWatch(access, listener))(),
-    openCanary: (mailbox) => entry(mailbox, options(mailbox), openImapCanary)(),
+    openWatch: (mailbox, listener, signal) =>
+      entry(mailbox, { ...options(mailbox), signal }, (access) => openImapWatch(access, listener))(),
+    openCanary: (mailbox, signal) => entry(mailbox, { ...options(mailbox), signal }, openImapCanary)(),
   }
 }
 

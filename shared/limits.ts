@@ -394,5 +394,5 @@ export const RELAY = {
   drainAgainMostMs: 15 * MINUTE,
 
   /** LOGOUT everywhere when the process is asked to end; what has not answered by then is dropped. */
-  closingMs: 8 * SECOND,
+  closingMs: 7 * SECOND,
 } as const

@@ -55,7 +55,9 @@ export function startRelay(given: RelayPorts, settings: RelaySettings = {}): Rel
   const failing = Promise.withResolvers<never>()
   // Met by whoever waits for it, if anybody does.
   failing.promise.catch(() => undefined)
-  const shared: Shared = { ports, limits, gate, defect: (error) => failing.reject(error) }
+  const dropping = new AbortController()
+  const { signal } = dropping
+  const shared: Shared = { ports, limits, gate, signal, defect: (error) => failing.reject(error) }
   let entries = new Map<MailboxId, Entry>()
   /** Those that were stopped and have not ended yet. */
   const ending = new Set<Entry>()
@@ -103,7 +105,7 @@ export function startRelay(given: RelayPorts, settings: RelaySettings = {}): Rel
       const open = [...ending].map((entry) => Promise.all([entry.ended, entry.waker.close()]))
       void Promise.allSettled(open).then(() => bell.ring())
       await bell.wait(limits.closingMs)
-      for (const { watched } of ending) watched.abort()
+      dropping.abort()
     },
   }
 }

@@ -91,6 +91,8 @@ class Relaying {
   readonly #settings: () => Settings
   readonly #parser = openWorkerParser()
   readonly #drains: LocalDrains
+  /** Drops the sessions of drains. */
+  readonly #dropping = new AbortController()
   readonly #queues: ReturnType<typeof openSqsQueues> | undefined
   readonly #suspensions: ReturnType<typeof openSuspensions>
   readonly #view: ReturnType<typeof relayView>
@@ -130,8 +132,11 @@ class Relaying {
   }
 
   async close(): Promise<void> {
+    // A drain ends after the message at hand; one whose server is silent would take minutes, and loses nothing when it is cut off.
+    const timer = setTimeout(() => this.#dropping.abort(), RELAY.closingMs)
     // At the same time, so that what the relay asks for at its end does not begin any more; the next one looks first.
     await Promise.all([this.#drains.close(), this.relay.close()])
+    clearTimeout(timer)
     this.#view.end()
     this.#queues?.close()
     await this.#parser.close()
@@ -148,10 +153,10 @@ class Relaying {
       clock: systemClock,
       random: Math.random,
       openWatch: access.openWatch,
-      probe: async (mailbox) => {
+      probe: async (mailbox, signal) => {
         let entered = false
         const openMailbox = async () => {
-          const session = await this.#opener(mailbox)()
+          const session = await this.#opener(mailbox, signal)()
           entered = true
           return session
         }
@@ -178,8 +183,11 @@ class Relaying {
   async #drain(mailbox: MailboxConfig): Promise<DrainReport> {
     const { stores, signal, output } = this.#run
     const spool = openSpool()
-    const visit = beginVisit(mailbox, this.#opener(mailbox), this.#suspensions, ({ message }) =>
-      output.note(`mailsluice: ${mailbox.id}: the suspension could not be kept: ${message}`),
+    const visit = beginVisit(
+      mailbox,
+      this.#opener(mailbox, this.#dropping.signal),
+      this.#suspensions,
+      ({ message }) => output.note(`mailsluice: ${mailbox.id}: the suspension could not be kept: ${message}`),
     )
     try {
       const ports = { ...stores, parser: this.#parser, spool, openMailbox: visit.openMailbox }
@@ -199,8 +207,8 @@ class Relaying {
       this.#run.output.note(`mailsluice: ${mailbox.id}: ${expiryText(notice)}`)
   }
 
-  #opener(mailbox: MailboxConfig) {
-    return this.#run.opener(mailbox, this.#settings().authorities)
+  #opener(mailbox: MailboxConfig, signal: AbortSignal) {
+    return this.#run.opener(mailbox, this.#settings().authorities, signal)
   }
 }
 

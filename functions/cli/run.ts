@@ -79,13 +79,15 @@ export class Run {
     return this.#ended.signal
   }
 
-  /** `authorities`: PEM by path, when the configuration was read anew. */
+  /** `authorities`: PEM by path, when the configuration was read anew. `signal` drops the session, or the connection that is being made. */
   opener(
     mailbox: MailboxConfig,
     authorities: Settings['authorities'] = this.settings.authorities,
+    signal?: AbortSignal,
   ): () => Promise<MailboxSession> {
     const { credentials } = this
-    return mailboxOpener(mailbox, { credentials, authorities, transcript: this.transcript(mailbox.id) })
+    const transcript = this.transcript(mailbox.id)
+    return mailboxOpener(mailbox, { credentials, authorities, transcript, signal })
   }
 
   /** Where the conversations with a mailbox's server go; undefined without --debug. */

@@ -53,13 +53,13 @@ export async function runRelay(
   const ports: RelayPorts = {
     clock: systemClock,
     random: Math.random,
-    openWatch: async (mailbox, listener) => access.openWatch(mailbox, listener),
+    openWatch: async (mailbox, listener, dropped) => access.openWatch(mailbox, listener, dropped),
     probe: () => Promise.reject(new TypeError('the schedule probes, not the relay')),
     requestDrain: (mailbox) =>
       requestDrains(requests, QUEUE, [{ id: `idle-${randomUUID()}`, mailbox, reason: 'idle' }]),
     suspensions: openSuspensions({ state, queues, credentials }),
     canaries: {
-      open: async (mailbox) => access.openCanary(mailbox),
+      open: async (mailbox, dropped) => access.openCanary(mailbox, dropped),
       tracer: openTracer(archive),
     },
     observe: (event) => telemetry.event(event),

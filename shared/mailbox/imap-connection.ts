@@ -96,6 +96,11 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
     failure ??= error
     client.close()
   }
+  const { signal } = access
+  const drop = (): void =>
+    fail(new IngestError('CONNECTION_LOST', `${where}: it was dropped, for its time is over`))
+  signal?.addEventListener('abort', drop)
+  client.once('close', () => signal?.removeEventListener('abort', drop))
   // The true cause of a lost connection comes here only, and without a listener it would end the process.
   client.on('error', (error: Error) => {
     failure ??= error
@@ -126,6 +131,7 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
   }
 
   try {
+    if (signal?.aborted) drop()
     await run('sign-in', () => client.connect(), {
       timeoutMs: limits.signInMs,
       refused: byToken ? 'ACCESS_TOKEN_REJECTED' : 'AUTHENTICATION_FAILED',

@@ -179,6 +179,8 @@ export interface MailboxAccess {
   readonly search: Search | undefined
   /** Receives the protocol conversation, credentials masked: for `--debug`. */
   readonly transcript?: ((line: string) => void) | undefined
+  /** When it is aborted the connection is dropped, whether it stands or is being made: CONNECTION_LOST or CONNECTION_FAILED. @default never */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**

@@ -38,6 +38,11 @@ export class Pop3Connection {
     this.#wire = new Pop3Wire(limits.lineOctets)
     this.#socket = socket
     this.#listen(socket)
+    const { signal } = access
+    const drop = (): void => this.destroy()
+    if (signal?.aborted) drop()
+    signal?.addEventListener('abort', drop)
+    socket.once('close', () => signal?.removeEventListener('abort', drop))
   }
 
   /** Connects, and with `tls: implicit` shakes hands. The greeting is the first status. */

@@ -14,6 +14,7 @@ export interface CanarySettings {
   readonly ports: RelayPorts
   readonly canaries: CanaryPorts
   readonly limits: RelayLimits
+  readonly signal: AbortSignal
   /** Undefined when the relay stops before. */
   logIn<T>(work: () => Promise<T>): Promise<T | undefined>
 }
@@ -66,7 +67,7 @@ export class Canary {
   }
 
   async #fly(): Promise<void> {
-    const { config, ports, canaries } = this.#settings
+    const { config, ports, canaries, signal } = this.#settings
     const times: Times = {
       noticedMs: undefined,
       requestedMs: undefined,
@@ -75,7 +76,7 @@ export class Canary {
     }
     let error: IngestError | undefined
     try {
-      const box = await this.#settings.logIn(() => canaries.open(config))
+      const box = await this.#settings.logIn(() => canaries.open(config, signal))
       if (!box) return
       try {
         error = await this.#follow(box, times)

@@ -64,12 +64,6 @@ export class FolderWatcher implements WatchListener {
     this.#bell.ring()
   }
 
-  /** Without a LOGOUT, whatever it is doing. */
-  abort(): void {
-    this.stop()
-    this.#watch?.abort()
-  }
-
   counted(messages: number): void {
     this.#prove()
     if (this.folder !== undefined) this.#mailbox.counted(this.folder, messages)
@@ -104,11 +98,10 @@ export class FolderWatcher implements WatchListener {
   }
 
   async #session(session: { startedMs: number; entered: boolean }): Promise<End> {
-    const { ports, config } = this.#mailbox
-    const { clock } = ports
+    const { clock } = this.#mailbox.ports
     try {
       const folders = await this.#mailbox.logIn(async () => {
-        this.#watch = await ports.openWatch(config, this)
+        this.#watch = await this.#mailbox.openWatch(this)
         return this.#watch.folders()
       })
       const watch = this.#watch

@@ -50,11 +50,6 @@ export class MailboxPoller implements Watched {
     this.#bell.ring()
   }
 
-  /** A probe under way ends by itself. */
-  abort(): void {
-    this.stop()
-  }
-
   /** Nothing here follows a message. */
   observe(): void {}
 
@@ -85,7 +80,7 @@ export class MailboxPoller implements Watched {
     const { probe, clock, observe } = this.#ports
     try {
       const found = await this.#entrance.logIn(
-        () => probe(this.config),
+        () => probe(this.config, this.#shared.signal),
         ({ entered }) => entered,
       )
       if (!found) return undefined

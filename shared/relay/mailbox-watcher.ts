@@ -1,6 +1,7 @@
 import type { MailboxConfig } from '../contract/config.ts'
 import type { MailboxId } from '../contract/ids.ts'
 import type { FolderStatus } from '../mailbox/mailbox.ts'
+import type { Watch, WatchListener } from '../mailbox/watch.ts'
 import { Canary } from './canary.ts'
 import { Entrance } from './entrance.ts'
 import { FolderWatcher } from './folder-watcher.ts'
@@ -14,6 +15,8 @@ export interface Shared {
   readonly ports: RelayPorts
   readonly limits: RelayLimits
   readonly gate: LogInGate
+  /** Drops every connection. */
+  readonly signal: AbortSignal
   /** Not an IngestError: nobody here can go on from it. */
   defect(error: unknown): void
 }
@@ -25,8 +28,6 @@ export interface Watched {
   run(): Promise<void>
   /** Ends in good order: LOGOUT. */
   stop(): void
-  /** Ends at once. */
-  abort(): void
   /** Told what happens to its mailbox. */
   observe(event: RelayEvent): void
   health(): MailboxHealth
@@ -71,8 +72,13 @@ export class MailboxWatcher implements Watched {
         ports,
         canaries: ports.canaries,
         limits,
+        signal: shared.signal,
         logIn: (work) => this.logIn(work),
       })
+  }
+
+  openWatch(listener: WatchListener): Promise<Watch> {
+    return this.ports.openWatch(this.config, listener, this.#shared.signal)
   }
 
   get id(): MailboxId {
@@ -100,11 +106,6 @@ export class MailboxWatcher implements Watched {
     this.#entrance.close()
     this.#canary?.stop()
     for (const watcher of this.#watchers) watcher.stop()
-  }
-
-  abort(): void {
-    this.stop()
-    for (const watcher of this.#watchers) watcher.abort()
   }
 
   observe(event: RelayEvent): void {

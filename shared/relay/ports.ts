@@ -25,18 +25,24 @@ export interface WatchLimits {
  */
 export type WakeReason = 'first-look' | 'arrival' | 'gap' | 'check' | 'poll'
 
-/** What the relay needs of the world. Whoever opens them closes them; watches alone are closed by the relay. */
+/**
+ * What the relay needs of the world. Whoever opens them closes them; watches alone are closed by the relay. A signal drops the connection that was
+ * opened under it, or is being opened, when the relay can wait no longer.
+ */
 export interface RelayPorts {
   readonly clock: Clock
   /** From 0 to 1. */
   readonly random: () => number
   /** Connects and signs in; rejects as OpenMailbox does. */
-  openWatch(mailbox: MailboxConfig, listener: WatchListener): Promise<Watch>
+  openWatch(mailbox: MailboxConfig, listener: WatchListener, signal: AbortSignal): Promise<Watch>
   /**
    * One probe, for mailboxes that are not watched. `entered`: the server has let us in, which a probe that knows enough from the ledger
    * does not ask for.
    */
-  probe(mailbox: MailboxConfig): Promise<{ readonly due: boolean; readonly entered: boolean }>
+  probe(
+    mailbox: MailboxConfig,
+    signal: AbortSignal,
+  ): Promise<{ readonly due: boolean; readonly entered: boolean }>
   /** Resolves when the request is safe. Rejects with an IngestError when it is not; it is made again then. */
   requestDrain(mailbox: MailboxId, reason: WakeReason): Promise<void>
   readonly suspensions: Suspensions
@@ -48,7 +54,7 @@ export interface RelayPorts {
 
 export interface CanaryPorts {
   /** Connects and signs in; rejects as OpenMailbox does. */
-  open(mailbox: MailboxConfig): Promise<CanaryBox>
+  open(mailbox: MailboxConfig, signal: AbortSignal): Promise<CanaryBox>
   /** Follows what comes into the mailbox from now on. */
   readonly tracer: Tracer
 }

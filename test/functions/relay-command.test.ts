@@ -5,6 +5,7 @@ import { after, describe, test } from 'node:test'
 import { parseDrainRequest } from '../../shared/contract/messages.ts'
 import { openLocalQueues } from '../../shared/queue/local.ts'
 import { CliFolder, type CliProcess, jsonLines, mailboxOn, runCli, startCli } from '../support/cli.ts'
+import { startIdleServer } from '../support/idle-server.ts'
 import { startImapServer } from '../support/imap-server.ts'
 import { mail } from '../support/imap-session.ts'
 
@@ -137,6 +138,27 @@ describe('the relay on the command line', () => {
       'mailsluice.mailbox.suspended.v1',
       'mailsluice.message.archived.v1',
     ])
+  })
+
+  test('ends within ten seconds, in good order, though its server answers neither the relay nor the drain that it has asked for', async (context) => {
+    const server = await startIdleServer()
+    closing.push(() => server.close())
+    const config = folder.config('silent.yaml', mailboxOn(server, { idle: true }))
+    const relay = start(['--config', config, folder.local('silent')])
+    await relay.until('stdout', /orders: watching INBOX/)
+    await server.whenIdling(1)
+    server.deliver('testuser')
+    server.misbehave = { frozen: true }
+    while (server.connections() < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+
+    // As `docker stop` does.
+    const killing = setTimeout(() => relay.child.kill('SIGKILL'), 10_000)
+    context.after(() => clearTimeout(killing))
+    relay.child.kill('SIGTERM')
+    const { status, stdout } = await relay.ended
+
+    assert.equal(status, 0)
+    assert.match(stdout, /orders: .*CONNECTION_FAILED/)
   })
 
   test('answers for its health on loopback', async () => {

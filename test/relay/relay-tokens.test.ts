@@ -41,14 +41,14 @@ class MailByToken extends SimulatedMail {
     })
   }
 
-  override async open(mailbox: MailboxConfig, listener: WatchListener): Promise<Watch> {
+  override async open(mailbox: MailboxConfig, listener: WatchListener, signal: AbortSignal): Promise<Watch> {
     const secret = await this.#login(mailbox).secret()
     assert.ok(secret.kind === 'access-token')
     const { accessToken, expiresAt } = secret
     this.sessionMs = expiresAt.getTime() - this.#clock.date().getTime()
     const startedMs = this.#clock.nowMs()
     this.sessions.push({ accessToken, startedMs, untilMs: startedMs + this.sessionMs })
-    return super.open(mailbox, listener)
+    return super.open(mailbox, listener, signal)
   }
 }
 

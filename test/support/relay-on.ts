@@ -1,6 +1,5 @@
 import { entry } from '../../functions/compose.ts'
 import { relayAccess } from '../../functions/relay-access.ts'
-import type { MailboxConfig } from '../../shared/contract/config.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
 import { IMAP } from '../../shared/limits.ts'
 import { imapWatchOpener } from '../../shared/mailbox/imap-watch.ts'
@@ -71,7 +70,8 @@ export class RelayOn {
       {
         clock: systemClock,
         random: Math.random,
-        openWatch: (config, listener) => entry(config, options, (access) => openWatch(access, listener))(),
+        openWatch: (config, listener, signal) =>
+          entry(config, { ...options, signal }, (access) => openWatch(access, listener))(),
         probe: () => Promise.reject(new TypeError('nothing is polled here')),
         requestDrain: async (id) => this.#drains.request(id),
         suspensions: openSuspensions({
@@ -80,7 +80,7 @@ export class RelayOn {
           credentials,
         }),
         canaries: {
-          open: (config: MailboxConfig) => relayAccess(() => options).openCanary(config),
+          open: relayAccess(() => options).openCanary,
           tracer: openTracer(world.archive),
         },
         observe: (event) => {

@@ -55,7 +55,7 @@ export class RelayWorld {
     return {
       clock: this.clock,
       random: () => this.chance,
-      openWatch: (mailbox, listener) => this.mail.open(mailbox, listener),
+      openWatch: (mailbox, listener, signal) => this.mail.open(mailbox, listener, signal),
       probe: async ({ id }) => {
         this.probes.push(id)
         if (this.mail.refuses) throw new IngestError(this.mail.refuses, `${id}: refused`)

@@ -58,7 +58,7 @@ export class SimulatedMail {
   }
 
   /** The relay's port. */
-  async open(mailbox: MailboxConfig, listener: WatchListener): Promise<Watch> {
+  async open(mailbox: MailboxConfig, listener: WatchListener, signal: AbortSignal): Promise<Watch> {
     this.#mostLoggingIn = Math.max(this.#mostLoggingIn, ++this.#loggingIn)
     this.logIns.set(mailbox.id, [...(this.logIns.get(mailbox.id) ?? []), this.#clock.nowMs()])
     await new Promise<void>((resolve) => {
@@ -77,7 +77,7 @@ export class SimulatedMail {
     }
     this.#connections.push(connection)
     if (this.drops) setImmediate(() => this.#lose(connection))
-    return this.#watch(mailbox, connection)
+    return this.#watch(mailbox, connection, signal)
   }
 
   /** Most log-ins that were under way at the same time. */
@@ -129,7 +129,7 @@ export class SimulatedMail {
     return this.#connections.filter((each) => mailbox === undefined || each.mailbox === mailbox)
   }
 
-  #watch(mailbox: MailboxConfig, connection: Connection): Watch {
+  #watch(mailbox: MailboxConfig, connection: Connection, signal: AbortSignal): Watch {
     /** Who waits for an answer that does not come; they go on when the connection is dropped. */
     const left: (() => void)[] = []
     const ask = async (command: string): Promise<void> => {
@@ -146,6 +146,7 @@ export class SimulatedMail {
       for (const go of left) go()
       this.#connections = this.#connections.filter((each) => each !== connection)
     }
+    signal.addEventListener('abort', hangUp)
     return {
       server: { host: mailbox.host, port: 993, tls: 'none', certificateSha256: undefined, capabilities: [] },
       sessionMs: this.sessionMs,

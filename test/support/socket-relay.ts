@@ -58,8 +58,8 @@ export class SocketRelay {
       {
         clock,
         random: () => 0.5,
-        openWatch: async (mailbox, listener) => {
-          const access = accessTo({ port: port() }, { user: mailbox.id, folders: mailbox.folders })
+        openWatch: async (mailbox, listener, signal) => {
+          const access = accessTo({ port: port() }, { user: mailbox.id, folders: mailbox.folders, signal })
           const watch = await this.#count(open(access, listener))
           return this.#counted(watch, options.sessionMsOf?.(mailbox))
         },
