@@ -114,7 +114,7 @@ export class IdleRelay extends Construct {
       linuxParameters: new ecs.LinuxParameters(this, `Linux${index}`, { initProcessEnabled: true }),
       stopTimeout: Duration.seconds(RELAY_STOP_SECONDS),
       healthCheck: {
-        command: ['CMD', 'node', '-e', HEALTH],
+        command: ['CMD', 'node', '-e', HEALTH, RELAY_HEARTBEAT.file],
         interval: Duration.seconds(30),
         retries: 3,
         startPeriod: Duration.seconds(60),
@@ -152,5 +152,5 @@ export class IdleRelay extends Construct {
   }
 }
 
-/** Healthy while the heartbeat is young; runs in the container, with its environment. */
-const HEALTH = `process.exit(Date.now() - require('fs').statSync(process.env.HEARTBEAT_FILE).mtimeMs > ${RELAY_HEARTBEAT.staleSeconds}e3 ? 1 : 0)`
+/** Healthy while the file of its argument is young. */
+const HEALTH = `process.exit(Date.now() - require('fs').statSync(process.argv[1]).mtimeMs > ${RELAY_HEARTBEAT.staleSeconds}e3 ? 1 : 0)`

@@ -83,10 +83,9 @@ test('is replaced when its heartbeat is old, or was never there', (context) => {
   assert.ok(container)
   assert.equal(environmentOf(container).HEARTBEAT_FILE, RELAY_HEARTBEAT.file)
   const [form, program, ...command] = container.HealthCheck.Command
-  assert.deepEqual([form, program], ['CMD', 'node'])
+  assert.deepEqual([form, program, command.pop()], ['CMD', 'node', RELAY_HEARTBEAT.file])
   const file = join(folder, 'alive')
-  const healthy = (): boolean =>
-    spawnSync(process.execPath, command, { env: { HEARTBEAT_FILE: file } }).status === 0
+  const healthy = (): boolean => spawnSync(process.execPath, [...command, file]).status === 0
 
   assert.equal(healthy(), false)
   writeFileSync(file, '')
