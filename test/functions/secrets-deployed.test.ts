@@ -111,6 +111,8 @@ describe('marked secrets, through what is deployed', () => {
           DRAIN_QUEUE_URL: world.drainRequests.url,
           SHARD_INDEX: '0',
           SHARD_COUNT: '1',
+          HEALTH_PORT: '0',
+          HEARTBEAT_FILE: join(folder, 'alive'),
         } satisfies IdleRelayEnvironment),
         AWS_REGION: 'eu-central-1',
         AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
