@@ -38,7 +38,8 @@ export async function drainCommand(
   const { output, settings, stores, signal } = run
   const mailboxes = chosenMailboxes(settings.config, ids)
   const deadline = options.for === undefined ? never : deadlineIn(duration(options.for) + DRAIN.closingMs)
-  for (const line of settingsWithoutEffect(settings.config)) output.note(`mailsluice: ${line}`)
+  for (const line of settingsWithoutEffect(settings.config, { available: stores.derived !== undefined }))
+    output.note(`mailsluice: ${line}`)
   const progress = drainProgress(output, mailboxes.length)
   const parser = openWorkerParser()
   const next = mailboxes.values()

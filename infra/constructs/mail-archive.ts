@@ -34,6 +34,8 @@ export interface MailArchiveProps {
   readonly bucketName?: string | undefined
   /** @default made by CloudFormation from the stack's name */
   readonly stateBucketName?: string | undefined
+  /** @default made by CloudFormation from the stack's name */
+  readonly derivedBucketName?: string | undefined
   /**
    * `kms`: a customer-managed key with rotation and bucket keys. `s3`: keys that S3 owns.
    * @default kms
@@ -73,7 +75,9 @@ export interface IMailArchive {
   readonly archiveBucket: BucketNames
   /** Snapshots and the mailbox list; overwritten by compare-and-swap. */
   readonly stateBucket: BucketNames
-  /** Encrypts both; undefined when S3 does. */
+  /** Extracted attachments and long metadata; expires. */
+  readonly derivedBucket: BucketNames
+  /** Encrypts all of them; undefined when S3 does. */
   readonly encryptionKey: kms.IKey | undefined
   /** Mailboxes with a retention of their own. */
   readonly ownRetentions: readonly OwnRetention[]
@@ -146,7 +150,7 @@ export class MailArchive extends Construct implements IMailArchive {
     logs.of(this.stateBucket, 'state/')
 
     this.derivedBucket = new s3.Bucket(this, 'Derived', {
-      ...this.common(undefined),
+      ...this.common(props.derivedBucketName),
       lifecycleRules: [
         abortUploads,
         { id: 'expire-what-can-be-made-again', expiration: Duration.days(props.derivedDays ?? 90) },

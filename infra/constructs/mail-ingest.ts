@@ -225,7 +225,10 @@ export class MailIngest extends Construct {
   private drainMailbox(): IngestFunction {
     const eventArns = [...new Set(Object.values(this.eventQueues).map(({ queueArn }) => queueArn))]
     const drain = this.makeFunction('drain-mailbox', {
-      environment: this.mailboxEnvironment satisfies DrainMailboxEnvironment,
+      environment: {
+        ...this.mailboxEnvironment,
+        DERIVED_BUCKET: this.props.archive.derivedBucket.bucketName,
+      } satisfies DrainMailboxEnvironment,
       statements: [
         ...drainRights(this, this.props.archive, this.secrets),
         send('AnnounceAndContinue', [...eventArns, this.drainRequests.queue.queueArn]),

@@ -13,7 +13,9 @@ export type ProbeMailboxesEnvironment = Readonly<
 >
 
 /** functions/drain-mailbox.lambda.ts. It sends its continuations to the queue that it is called from. */
-export type DrainMailboxEnvironment = Readonly<Record<Common | 'ARCHIVE_BUCKET' | 'DRAIN_QUEUE_URL', string>>
+export type DrainMailboxEnvironment = Readonly<
+  Record<Common | 'ARCHIVE_BUCKET' | 'DERIVED_BUCKET' | 'DRAIN_QUEUE_URL', string>
+>
 
 /** The variables of a process, or what a test has in their place. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -31,6 +33,8 @@ export interface ScheduleDrainsSettings extends CommonSettings {
 /** Of the functions that sign in to mailboxes. */
 export interface MailboxFunctionSettings extends CommonSettings {
   readonly archiveBucket: string
+  /** Of the drain alone. */
+  readonly derivedBucket?: string
   readonly drainQueueUrl: string
 }
 
@@ -70,7 +74,11 @@ export function readProbeMailboxesEnvironment(environment: Environment): Mailbox
 
 /** Throws a TypeError that names every variable that is missing, empty or malformed. */
 export function readDrainMailboxEnvironment(environment: Environment): MailboxFunctionSettings {
-  return readMailboxFunction(environment)
+  const read = new Reader(environment)
+  return read.finish({
+    ...readVisitor(read),
+    derivedBucket: read.matching('DERIVED_BUCKET', BUCKET, 'the name of an S3 bucket'),
+  })
 }
 
 /** Throws a TypeError that names every variable that is missing, empty or malformed. */

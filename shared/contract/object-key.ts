@@ -13,6 +13,8 @@ import { type CaseName, type MailboxId, mailboxId, type ObjectKey, type Sha256, 
 //                    holds/<mailboxId>.json                  how far new mail was compared with the cases, a cache
 //                    suspensions/<mailboxId>.json            a mailbox whose log-ins failed, and when the next one may be tried
 //                    mailboxes.json                          the mailbox list that the Lambdas read
+//   derived bucket   attachments/<mailboxId>/<aa>/<sha256>   the decoded octets of an attachment
+//                    metadata/<mailboxId>/<aa>/<sha256>.json what an event was cut from; the digest is of this object
 
 const RAW = /^raw\/([a-z0-9][a-z0-9-]{0,62})\/([0-9a-f]{2})\/([0-9a-f]{64})\.eml$/
 const CASE_STEP = /^evidence\/cases\/([a-z0-9][a-z0-9-]{0,62})\/(\d{10})\.ndjson$/
@@ -111,4 +113,12 @@ export function snapshotKey(mailbox: MailboxId): ObjectKey {
 
 export function suspensionKey(mailbox: MailboxId): ObjectKey {
   return `suspensions/${mailbox}.json` as ObjectKey
+}
+
+export function attachmentKey(mailbox: MailboxId, digest: Sha256): ObjectKey {
+  return `attachments/${mailbox}/${digest.slice(0, 2)}/${digest}` as ObjectKey
+}
+
+export function metadataKey(mailbox: MailboxId, digest: Sha256): ObjectKey {
+  return `metadata/${mailbox}/${digest.slice(0, 2)}/${digest}.json` as ObjectKey
 }

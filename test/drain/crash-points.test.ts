@@ -10,7 +10,10 @@ import { DrainWorld, message } from '../support/drain-world.ts'
 // The promise at every crash point: a drain dies before or after its n-th call to the world, for every n, and is run again.
 
 const SUBJECTS = ['a', 'b', 'c', 'a', 'd', 'e', 'f']
-const TEXTS = SUBJECTS.map((subject) => message(subject))
+const TEXTS = SUBJECTS.map((subject) =>
+  // One has an attachment that is extracted before it is announced.
+  subject === 'b' ? withAttachment(subject) : message(subject),
+)
 const DISTINCT = [...new Set(TEXTS)]
 /** Two segments and a rest, so that deaths between them are met. */
 const OPTIONS = { segmentMessages: 3 }
@@ -23,8 +26,13 @@ const POLICIES: readonly Record<string, unknown>[] = [
   { protocol: 'pop3', afterArchive: 'delete' },
 ]
 
+function withAttachment(subject: string): string {
+  return message(subject, '%PDF-1.7').replace('\r\n\r\n', '\r\nContent-Type: application/pdf\r\n\r\n')
+}
+
 function newWorld(settings: Record<string, unknown>): DrainWorld {
   const world = new DrainWorld(settings)
+  world.routes = [{ queue: 'default', when: {}, extract: 'application/pdf' }]
   for (const text of TEXTS) world.store.deliver(text)
   return world
 }

@@ -30,6 +30,7 @@ export interface LambdaS3 {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   readonly archiveBucket: string
   readonly stateBucket: string
+  readonly derivedBucket: string
 }
 
 export interface LambdaWorldOptions {
@@ -113,7 +114,10 @@ export class LambdaWorld {
         TICK_SECONDS: '60',
       } satisfies ScheduleDrainsEnvironment,
       'probe-mailboxes': mailboxFunction satisfies ProbeMailboxesEnvironment,
-      'drain-mailbox': mailboxFunction satisfies DrainMailboxEnvironment,
+      'drain-mailbox': {
+        ...mailboxFunction,
+        DERIVED_BUCKET: s3.derivedBucket,
+      } satisfies DrainMailboxEnvironment,
     }
     // The SDK's own: in AWS the region, the role and no endpoints.
     const aws = {
