@@ -240,6 +240,8 @@ export const VERIFY = {
   clockSkewMs: 60 * MINUTE,
   /** A drain names in the ledger what it has stored within a slice and its reserves; what is older and has no record is nobody's. */
   underWayMs: 15 * MINUTE,
+  /** A certificate: ids of messages that differ, which are few or, as UIDs, short. */
+  certificateOctets: 64 * MIB,
 } as const
 
 /** Searching ledgers. */

@@ -9,6 +9,7 @@ import { type CaseName, type MailboxId, mailboxId, type ObjectKey, type Sha256, 
 //                    evidence/retention/<id>.ndjson          what was kept longer, and by whose order
 //                    evidence/seals/<seq>.ndjson             seal <seq> over all ledgers, ten digits
 //                    evidence/coverage/<sha256>.ndjson       the segments up to which ledgers are sealed, by its own digest
+//                    evidence/certificates/<mailboxId>/<time>.ndjson  what server and archive had at a time, and every difference
 //   state bucket     snapshots/<mailboxId>.json              the fold of the ledger, a cache
 //                    holds/<mailboxId>.json                  how far new mail was compared with the cases, a cache
 //                    suspensions/<mailboxId>.json            a mailbox whose log-ins failed, and when the next one may be tried
@@ -83,6 +84,15 @@ export function holdCursorKey(mailbox: MailboxId): ObjectKey {
 }
 
 export const EVIDENCE_PREFIX = 'evidence/'
+
+export function certificatesPrefix(mailbox: MailboxId): string {
+  return `evidence/certificates/${mailbox}/`
+}
+
+/** Keys of later certificates sort later. */
+export function certificateKey(mailbox: MailboxId, at: Date): ObjectKey {
+  return `${certificatesPrefix(mailbox)}${at.toISOString().replace(/[-:.]/g, '')}.ndjson` as ObjectKey
+}
 
 /** The mailbox under whose prefix a key is, legal or not. */
 export function mailboxOfKey(key: string): MailboxId | undefined {
