@@ -4,9 +4,10 @@ import type { DrainReport } from '../../shared/drain/report.ts'
 import { drain } from '../../shared/drain.ts'
 import { openSpool } from '../../shared/octets.ts'
 import type { Parser } from '../../shared/parser/parser.ts'
+import { holdNewMailHere } from './hold-new-mail.ts'
 import type { Run } from './run.ts'
 
-/** Drains one mailbox with what the run has. Whoever opened the parser closes it. */
+/** Drains one mailbox with what the run has, and holds what of it an open case asks for. Whoever opened the parser closes it. */
 export async function drainOnce(
   run: Run,
   mailbox: MailboxConfig,
@@ -17,7 +18,9 @@ export async function drainOnce(
   const spool = openSpool()
   try {
     const ports = { ...stores, parser, spool, openMailbox: run.opener(mailbox) }
-    return await drain({ mailbox, routes: settings.config.routes }, ports, options)
+    const report = await drain({ mailbox, routes: settings.config.routes }, ports, options)
+    if (!options.dryRun) await holdNewMailHere(run, mailbox.id)
+    return report
   } finally {
     await spool.close()
   }

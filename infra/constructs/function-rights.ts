@@ -145,6 +145,28 @@ export function drainRights(
   ]
 }
 
+/** Compares new segments with open cases and holds what matches: it sets holds and releases none, and reads no mail. */
+export function holdRights(scope: Construct, archive: IMailArchive): iam.PolicyStatement[] {
+  const { archiveBucket, stateBucket } = archive
+  const cases = archiveBucket.arnForObjects('evidence/cases/*')
+  return [
+    allow('ReadLedgersAndCases', ['s3:GetObject'], [archiveBucket.arnForObjects('ledger/*'), cases]),
+    allow('FindThem', ['s3:ListBucket'], [archiveBucket.bucketArn, stateBucket.bucketArn]),
+    allow('RecordHolds', ['s3:PutObject'], [cases]),
+    allow('HoldMail', ['s3:PutObjectLegalHold'], [archiveBucket.arnForObjects('raw/*')], {
+      StringEquals: { 's3:object-lock-legal-hold': 'ON' },
+    }),
+    allow('KeepPlace', ['s3:GetObject', 's3:PutObject'], [stateBucket.arnForObjects('holds/*')]),
+    ...useKey(
+      'UseTheKey',
+      ['kms:Decrypt', 'kms:GenerateDataKey'],
+      archive,
+      [archiveBucket, stateBucket],
+      scope,
+    ),
+  ]
+}
+
 export function send(sid: string, queueArns: readonly string[]): iam.PolicyStatement {
   return allow(sid, ['sqs:SendMessage'], queueArns)
 }

@@ -128,6 +128,7 @@ export class MailArchive extends Construct implements IMailArchive {
       reason:
         'The CDK writes ObjectSizeGreaterThan as a number; CloudFormation takes it as the text that it asks for.',
     })
+    tellOfNewObjects(this.archiveBucket)
     if (props.eventHold) defaultEventHold(this.archiveBucket, props.eventHold.days)
     logs.of(this.archiveBucket, 'archive/')
     protectArchive(this.archiveBucket, {
@@ -207,6 +208,12 @@ export class MailArchive extends Construct implements IMailArchive {
         'A deployment may change the lock configuration while aws.retentionChange is true. Take it out again with the deployment after the change.',
       )
   }
+}
+
+/** To EventBridge, where whoever wants to know about new segments of ledgers makes a rule. The CDK's own way would take a function that may change buckets. */
+function tellOfNewObjects(bucket: s3.Bucket): void {
+  const resource = bucket.node.defaultChild as s3.CfnBucket
+  resource.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } }
 }
 
 const abortUploads: s3.LifecycleRule = {

@@ -17,6 +17,9 @@ export type DrainMailboxEnvironment = Readonly<
   Record<Common | 'ARCHIVE_BUCKET' | 'DERIVED_BUCKET' | 'DRAIN_QUEUE_URL', string>
 >
 
+/** functions/hold-new-mail.lambda.ts */
+export type HoldNewMailEnvironment = Readonly<Record<Common | 'ARCHIVE_BUCKET', string>>
+
 /** The variables of a process, or what a test has in their place. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -38,6 +41,11 @@ export interface MailboxFunctionSettings extends CommonSettings {
   readonly drainQueueUrl: string
 }
 
+/** Of functions/hold-new-mail.lambda.ts. */
+export interface HoldNewMailSettings extends CommonSettings {
+  readonly archiveBucket: string
+}
+
 /** Of functions/idle-relay.task.ts; the variables are in idle-relay.ts. */
 export interface IdleRelaySettings extends MailboxFunctionSettings {
   readonly shard: { readonly index: number; readonly count: number }
@@ -49,6 +57,8 @@ const NAME = /^[a-z][a-z0-9-]{0,62}$/
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 const QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]$/
 const FIFO_QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]\.fifo$/
+
+const ARCHIVE_BUCKET = ['ARCHIVE_BUCKET', BUCKET, 'the name of an S3 bucket'] as const
 
 /** EventBridge Scheduler counts in minutes; a tick longer than an hour would be late for everybody. */
 const TICK_SECONDS = { least: 60, most: 3600 } as const
@@ -82,6 +92,12 @@ export function readDrainMailboxEnvironment(environment: Environment): MailboxFu
 }
 
 /** Throws a TypeError that names every variable that is missing, empty or malformed. */
+export function readHoldNewMailEnvironment(environment: Environment): HoldNewMailSettings {
+  const read = new Reader(environment)
+  return read.finish({ ...readCommon(read), archiveBucket: read.matching(...ARCHIVE_BUCKET) })
+}
+
+/** Throws a TypeError that names every variable that is missing, empty or malformed. */
 export function readIdleRelayEnvironment(environment: Environment): IdleRelaySettings {
   const read = new Reader(environment)
   const count = read.whole('SHARD_COUNT', { least: 1, most: SHARDS_MOST })
@@ -102,7 +118,7 @@ function readMailboxFunction(environment: Environment): MailboxFunctionSettings 
 function readVisitor(read: Reader): MailboxFunctionSettings {
   return {
     ...readCommon(read),
-    archiveBucket: read.matching('ARCHIVE_BUCKET', BUCKET, 'the name of an S3 bucket'),
+    archiveBucket: read.matching(...ARCHIVE_BUCKET),
     drainQueueUrl: read.matching('DRAIN_QUEUE_URL', FIFO_QUEUE_URL, 'the URL of an SQS FIFO queue'),
   }
 }

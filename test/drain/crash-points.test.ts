@@ -6,6 +6,7 @@ import { countIds } from '../../shared/ledger/id-days.ts'
 import { readSegments } from '../../shared/ledger/ledger.ts'
 import { Crash, type CrashPoint, crashingPorts } from '../support/crashing-ports.ts'
 import { DrainWorld, message } from '../support/drain-world.ts'
+import { shuffle } from '../support/shuffle.ts'
 
 // The promise at every crash point: a drain dies before or after its n-th call to the world, for every n, and is run again.
 
@@ -158,23 +159,11 @@ for (const settings of POLICIES)
   })
 
 describe('two drains of one mailbox at the same time', () => {
-  /** A small generator of its own, so that a seed names a run. */
-  function random(seed: number): () => number {
-    let state = seed
-    return () => {
-      state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32
-      return state / 2 ** 32
-    }
-  }
-
   for (const settings of POLICIES)
     test(`${settings.protocol}, ${JSON.stringify(settings.afterArchive)}: in any order of their steps nothing is lost or unsafe`, async () => {
       for (let seed = 1; seed <= 40; seed++) {
         const world = newWorld(settings)
-        const next = random(seed)
-        const pause = async (): Promise<void> => {
-          for (let turns = Math.floor(next() * 6); turns > 0; turns--) await new Promise(setImmediate)
-        }
+        const pause = shuffle(seed)
 
         const reports = await Promise.all(
           [0, 1].map(() => world.drain(OPTIONS, crashingPorts(world.ports(), undefined, pause).ports)),

@@ -47,7 +47,7 @@ test('every queue has a dead-letter queue, and a queue that has none is one', ()
     world.arnOf(id),
   )
   assert.deepEqual(new Set(without), dead)
-  assert.equal(QUEUES.length, 2 * 5 + 1)
+  assert.equal(QUEUES.length, 2 * 6 + 1)
 })
 
 test('a FIFO queue has a FIFO dead-letter queue, and a standard one a standard one', () => {
