@@ -41,9 +41,9 @@ export class Output {
     return this.#terminal.stderr.isTTY === true
   }
 
-  /** Lines of the terminal. */
+  /** Lines of the terminal. One that does not know its size, as some containers give, says 0. */
   get height(): number {
-    return this.#terminal.stderr.rows ?? 24
+    return this.#terminal.stderr.rows || 24
   }
 
   /** A result: as text, or as an object with --json. Text may have several lines or be empty. */
@@ -81,7 +81,7 @@ export class Output {
   progress(lines: readonly string[]): void {
     if (!this.live) return
     this.clearProgress()
-    const width = this.#terminal.stderr.columns ?? 80
+    const width = this.#terminal.stderr.columns || 80
     this.#progress = lines.length
     this.#terminal.stderr.write(lines.map((line) => printable(line).slice(0, width - 1)).join('\n'))
   }

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { parseDrainRequest } from '../../shared/contract/messages.ts'
 import { openLocalQueues } from '../../shared/queue/local.ts'
-import { CliFolder, type CliProcess, jsonLines, mailboxOn, runCli, startCli } from '../support/cli.ts'
+import { CliFolder, type CliProcess, jsonLines, LAUNCH, mailboxOn, runCli, startCli } from '../support/cli.ts'
 import { startIdleServer } from '../support/idle-server.ts'
 import { startImapServer } from '../support/imap-server.ts'
 import { mail } from '../support/imap-session.ts'
+import { noPseudoTerminal, typeInto } from '../support/pseudo-terminal.ts'
 
 // `mailsluice relay` as a user starts it: a process, its output and its signals. The server here has no IDLE; with IDLE it is in
 // test/interop/relay.interop.ts.
@@ -58,6 +59,26 @@ describe('the relay on the command line', () => {
     assert.equal(server.received.filter((line) => / LOGOUT$/i.test(line)).length, logins)
     const { stdout: events } = await runCli(['events', 'receive', '--config', config, local, '--json'])
     assert.equal(jsonLines(events).length, 3)
+  })
+
+  test('is a table on a terminal, drawn over itself, with state, proof of life, latency and what happened last; Ctrl-C ends it', {
+    skip: noPseudoTerminal() ?? false,
+  }, async () => {
+    const server = await serve({ messages: [mail(1)] })
+    const config = folder.config('table.yaml', mailboxOn(server, { idle: true, every: '1s' }))
+    const command = [process.execPath, LAUNCH, 'relay', '--config', config, folder.local('table')]
+
+    const { status, screen } = await typeInto(
+      command,
+      [[/orders +polling +[\d.]+ m?s +[\d.]+ m?s +1 archived and announced/, '\x03']],
+      { cwd: folder.path, environment: PASSWORD },
+    )
+
+    assert.equal(status, 0, screen)
+    assert.match(screen, /1 mailbox: 1 polling\s+mailbox +state +proven +latency +last/)
+    // The table gives way to what else is said.
+    assert.ok(screen.includes('\x1b[2A\x1b[Jmailsluice: ending in good order'), screen)
+    assert.doesNotMatch(screen, /^\d{4}-\d\d-\d\dT/m)
   })
 
   test('is one JSON object a line with --json, and nothing else', async () => {

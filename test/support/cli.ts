@@ -6,7 +6,8 @@ import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { main } from '../../functions/mailsluice.cli.ts'
 
-const LAUNCH = fileURLToPath(new URL('../../functions/launch.mjs', import.meta.url))
+/** What `npx mailsluice` starts. */
+export const LAUNCH = fileURLToPath(new URL('../../functions/launch.mjs', import.meta.url))
 
 export interface CliResult {
   readonly status: number
