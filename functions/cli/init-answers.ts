@@ -136,9 +136,10 @@ async function look({ address, answers, output, network }: Asked): Promise<Disco
     : undefined
 }
 
-function tellSteps({ name, steps }: Provider, output: Output): void {
+function tellSteps({ name, steps, notes = [] }: Provider, output: Output): void {
   output.note(`\nWhat ${name} needs before the first log-in:`)
   for (const [index, step] of steps.entries()) output.note(`  ${index + 1}. ${step}`)
+  for (const note of notes) output.note(`  ${note}`)
   output.note('')
 }
 

@@ -86,7 +86,13 @@ const mailboxSchema = z.strictObject({
   ),
   auth: z.enum(['password', 'oauth2']).default('password'),
   oauth2: oauth2Schema.optional(),
-  folders: z.array(z.string().min(1)).min(1).default(['INBOX']).describe('IMAP; globs (`*` and `?`).'),
+  folders: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['INBOX'])
+    .describe(
+      'IMAP; globs (`*` and `?`), or uses like \\All (RFC 6154), in whatever language the folder is named.',
+    ),
   skipFolders: z
     .array(z.string().min(1))
     .optional()

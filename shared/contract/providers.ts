@@ -45,6 +45,8 @@ export interface Provider {
   readonly skipFolders?: Fact<readonly string[]> | undefined
   /** What a person does before the first log-in, in order: which page, which permission, which command. */
   readonly steps: readonly string[]
+  /** What is otherwise there than elsewhere, and what to set for it. */
+  readonly notes?: readonly string[]
 }
 
 /** Of values that everybody knows, with the page to read before relying on them. */
@@ -61,8 +63,8 @@ const GOOGLE_BANDWIDTH = {
 }
 const GOOGLE_PASSWORDS = { source: 'https://support.google.com/mail/answer/6089246', read: '2025, a copy' }
 const GOOGLE_DELEGATION = {
-  source: 'https://developers.google.com/identity/protocols/oauth2/service-account',
-  read: KNOWN,
+  source: 'https://cloud.google.com/accounts/docs/OAuth2ServiceAccount',
+  read: '2026-11',
 }
 const MICROSOFT_OAUTH = {
   source:
@@ -73,24 +75,54 @@ const MICROSOFT_SETTINGS = {
   source: 'https://support.microsoft.com/office/8361e398-8af4-4e97-b147-6c6c4ac95353',
   read: KNOWN,
 }
+const MICROSOFT_IMAP = {
+  source: 'https://github.com/simonrob/email-oauth2-proxy/issues/77',
+  read: '2026-11, a recorded log-in of 2022',
+}
+const MICROSOFT_POP = {
+  source: 'https://github.com/simonrob/email-oauth2-proxy/issues/244',
+  read: '2026-11, a recorded log-in of 2024',
+}
 const APPLE = {
   source: 'https://support.postbox-inc.com/hc/en-us/articles/202200110-Setting-up-iCloud-Me-or-Mac',
   read: '2026-11',
 }
-const YAHOO = { source: 'https://help.yahoo.com/kb/SLN4075.html', read: KNOWN }
+const YAHOO = {
+  source: 'https://github.com/Enough-Software/enough_mail/issues/245',
+  read: '2026-11, a recorded log-in of 2024',
+}
+const YAHOO_POP = {
+  source: 'https://unanswered.io/guide/yahoo-mail-protocols-imap-pop-smtp-settings',
+  read: '2026-11, a page of others',
+}
 const AOL = {
   source:
     'https://help.aol.com/articles/how-do-i-use-other-email-applications-to-send-and-receive-my-aol-mail',
   read: KNOWN,
 }
+const AOL_IMAP = {
+  source: 'https://gist.github.com/kkdai/6dcf3f31fc5f27b5c282',
+  read: '2026-11, a list of others',
+}
 const FASTMAIL = {
   source: 'https://www.fastmail.com/help/technical/servernamesandports.html',
   read: '2026-11',
 }
-const ZOHO = { source: 'https://www.zoho.com/mail/help/imap-access.html', read: KNOWN }
+const ZOHO = {
+  source: 'https://www.zoho.com/mail/help/imap-access.html',
+  read: '2026-11, its beginning; the hosts as others quote them',
+}
 const ZOHO_POP = { source: 'https://www.zoho.com/mail/help/pop-access.html', read: KNOWN }
 const GMX = { source: 'https://hilfe.gmx.net/pop-imap/index.html', read: KNOWN }
+const GMX_IMAP = {
+  source: 'https://github.com/chatmail/provider-db/blob/master/_providers/gmx.net.md',
+  read: '2026-11, checked there in 2017',
+}
 const WEBDE = { source: 'https://hilfe.web.de/pop-imap/index.html', read: KNOWN }
+const WEBDE_IMAP = {
+  source: 'https://github.com/chatmail/provider-db/blob/master/_providers/web.de.md',
+  read: '2026-11, checked there in 2020',
+}
 
 const MB = 1_000_000
 
@@ -107,7 +139,10 @@ const GMAIL_FOLDERS = {
   imap: fact(tls('imap.gmail.com', 993), GOOGLE_PROTOCOLS),
   pop3: fact(tls('pop.gmail.com', 995), GOOGLE_PROTOCOLS),
   user: fact('address', GOOGLE_CLIENTS),
-  connections: fact(15, { source: 'https://github.com/imapsync/imapsync/issues/61', read: '2016-03' }),
+  connections: fact(15, {
+    source: 'https://github.com/dlt-hub/verified-sources/pull/615',
+    read: '2026-11, of 2025-05; the same number in 2016',
+  }),
   octetsPerDay: { imap: fact(2500 * MB, GOOGLE_BANDWIDTH), pop3: fact(1250 * MB, GOOGLE_BANDWIDTH) },
   // RFC 2177 allows 29 minutes; Gmail is known to drop connections that are silent for about ten.
   idleRenewal: fact('9m', { source: 'https://www.rfc-editor.org/rfc/rfc2177', read: KNOWN }),
@@ -115,6 +150,11 @@ const GMAIL_FOLDERS = {
     source: 'https://github.com/jstedfast/MailKit/issues/1396',
     read: '2026-11, as the server lists them',
   }),
+  notes: [
+    'By default INBOX alone is drained: mail that a filter, a person or a phone archives past it is not seen.',
+    'folders: ["*"] drains every label, a message that has two of them twice (it is announced once). All Mail is left out, and with it mail that has no label.',
+    'folders: ["\\\\All"] drains All Mail instead: every message once, labelled or not, but those in Spam and Trash, and with drafts and what was sent.',
+  ],
 } satisfies Partial<Provider>
 
 export const PROVIDERS = {
@@ -163,8 +203,8 @@ export const PROVIDERS = {
     name: 'Microsoft 365',
     domains: [],
     mx: ['.mail.protection.outlook.com', '.mx.microsoft'],
-    imap: fact(tls('outlook.office365.com', 993), MICROSOFT_SETTINGS),
-    pop3: fact(tls('outlook.office365.com', 995), MICROSOFT_SETTINGS),
+    imap: fact(tls('outlook.office365.com', 993), MICROSOFT_IMAP),
+    pop3: fact(tls('outlook.office365.com', 995), MICROSOFT_POP),
     auth: fact('oauth2', MICROSOFT_OAUTH),
     oauth2: fact(
       {
@@ -193,8 +233,8 @@ export const PROVIDERS = {
     name: 'Outlook.com',
     domains: ['outlook.com', 'hotmail.com', 'live.com', 'msn.com', 'outlook.de', 'hotmail.de', 'live.de'],
     mx: ['.olc.protection.outlook.com'],
-    imap: fact(tls('outlook.office365.com', 993), MICROSOFT_SETTINGS),
-    pop3: fact(tls('outlook.office365.com', 995), MICROSOFT_SETTINGS),
+    imap: fact(tls('outlook.office365.com', 993), MICROSOFT_IMAP),
+    pop3: fact(tls('outlook.office365.com', 995), MICROSOFT_POP),
     auth: fact('oauth2', MICROSOFT_SETTINGS),
     oauth2: fact(
       {
@@ -238,7 +278,7 @@ export const PROVIDERS = {
     ],
     mx: ['.yahoodns.net'],
     imap: fact(tls('imap.mail.yahoo.com', 993), YAHOO),
-    pop3: fact(tls('pop.mail.yahoo.com', 995), YAHOO),
+    pop3: fact(tls('pop.mail.yahoo.com', 995), YAHOO_POP),
     auth: fact('password', { source: 'https://help.yahoo.com/kb/SLN15241.html', read: '2026-11' }),
     user: fact('address', YAHOO),
     connections: fact(3, {
@@ -253,7 +293,7 @@ export const PROVIDERS = {
     name: 'AOL Mail',
     domains: ['aol.com', 'aim.com', 'aol.de', 'aol.co.uk'],
     mx: [],
-    imap: fact(tls('imap.aol.com', 993), AOL),
+    imap: fact(tls('imap.aol.com', 993), AOL_IMAP),
     pop3: fact(tls('pop.aol.com', 995), AOL),
     auth: fact('password', AOL),
     user: fact('address', AOL),
@@ -291,7 +331,7 @@ export const PROVIDERS = {
     name: 'GMX',
     domains: ['gmx.net', 'gmx.de', 'gmx.at', 'gmx.ch'],
     mx: ['.gmx.net'],
-    imap: fact(tls('imap.gmx.net', 993), GMX),
+    imap: fact(tls('imap.gmx.net', 993), GMX_IMAP),
     pop3: fact(tls('pop.gmx.net', 995), {
       source: 'https://www.antwort.net/a/technologie/wie-lauten-die-gmx-mail-pop-einstellungen.html',
       read: '2026-11',
@@ -307,10 +347,13 @@ export const PROVIDERS = {
     name: 'WEB.DE',
     domains: ['web.de'],
     mx: ['.web.de'],
-    imap: fact(tls('imap.web.de', 993), WEBDE),
+    imap: fact(tls('imap.web.de', 993), WEBDE_IMAP),
     pop3: fact(tls('pop3.web.de', 995), WEBDE),
     auth: fact('password', WEBDE),
     user: fact('address', WEBDE),
+    notes: [
+      'The source below names the part before the @ to sign in with; if the whole address is refused, set user to that.',
+    ],
     steps: [
       'WEB.DE, E-Mail, Settings (E-Mail-Einstellungen), POP3/IMAP Abruf: allow access by POP3 and IMAP.',
       'With two-factor authentication: make an application-specific password (anwendungsspezifisches Passwort) in Mein Account, Sicherheit.',

@@ -18,24 +18,23 @@ export async function listFolders(connection: ImapConnection): Promise<readonly 
 }
 
 /**
- * The folders that the globs name. A glob without wildcard that names nothing is a mistake of the operator (FOLDER_MISSING);
- * one with a wildcard may match nothing, and leaves out what is to be skipped. `prefix` is that of the personal namespace and
- * may be left out by the operator.
+ * The folders that the globs name; `\\All` and its like name one by its use, in whatever language it is called. One without wildcard that names
+ * nothing is a mistake of the operator (FOLDER_MISSING); one with a wildcard may match nothing, and leaves out what is to be skipped.
+ * `prefix` is that of the personal namespace and may be left out by the operator.
  */
 export function matchFolders(
   there: readonly ListedFolder[],
   { folders: globs, skipFolders: skipped = [] }: Pick<MailboxAccess, 'folders' | 'skipFolders'>,
   { where, prefix }: { where: string; prefix: string },
 ): readonly string[] {
+  const isMeant = ({ path, uses }: ListedFolder, glob: string): boolean =>
+    glob.startsWith('\\') ? isUse(glob, uses) : matches(path, glob, prefix)
   for (const glob of globs)
-    if (!hasWildcard(glob) && !there.some(({ path }) => isNamed(path, glob, prefix)))
+    if (!hasWildcard(glob) && !there.some((folder) => isMeant(folder, glob)))
       throw missing(glob, there, where)
-  const skips = ({ path, uses }: ListedFolder): boolean =>
-    skipped.some((skip) => isUse(skip, uses) || matches(path, skip, prefix))
+  const skips = (folder: ListedFolder): boolean => skipped.some((skip) => isMeant(folder, skip))
   return there
-    .filter((folder) =>
-      globs.some((glob) => matches(folder.path, glob, prefix) && !(hasWildcard(glob) && skips(folder))),
-    )
+    .filter((folder) => globs.some((glob) => isMeant(folder, glob) && !(hasWildcard(glob) && skips(folder))))
     .map(({ path }) => path)
 }
 
@@ -94,8 +93,9 @@ function selectable(folder: ListResponse): boolean {
   return ![...folder.flags].some((flag) => /^\\(noselect|nonexistent)$/i.test(flag))
 }
 
-function isUse(skip: string, uses: readonly string[]): boolean {
-  return skip.startsWith('\\') && uses.some((use) => use.toLowerCase() === skip.toLowerCase())
+/** RFC 6154. */
+function isUse(name: string, uses: readonly string[]): boolean {
+  return uses.some((use) => use.toLowerCase() === name.toLowerCase())
 }
 
 function missing(name: string, there: readonly ListedFolder[], where: string): IngestError {

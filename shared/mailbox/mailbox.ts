@@ -172,7 +172,7 @@ export interface MailboxAccess {
   readonly accessToken?: (() => Promise<string>) | undefined
   /** When the access token ends, and with it, at some providers, the session. */
   readonly accessTokenEndsAt?: Date | undefined
-  /** Globs; `*` and `?`. Ignored by POP3. */
+  /** Globs (`*` and `?`), and uses of folders with their backslash (RFC 6154). Ignored by POP3. */
   readonly folders: readonly string[]
   /** What wildcards in `folders` leave out: globs, and uses of folders with their backslash (RFC 6154). Ignored by POP3. */
   readonly skipFolders?: readonly string[] | undefined

@@ -33,6 +33,8 @@ const RULES: readonly Rule[] = [
   { codes: [''], says: /authenticated but not connected/i, means: 'THROTTLED' },
   // "Request is throttled. Suggested Backoff Time: 92415 milliseconds".
   { codes: [''], says: /backoff time/i, means: 'THROTTLED' },
+  // Exchange, when its store is away.
+  { codes: [''], says: /\bserver unavailable\b/i, means: 'SERVER_UNAVAILABLE' },
   {
     codes: ['ALERT', 'SYS/PERM'],
     says: /not enabled for (IMAP|POP)|yet to enable (IMAP|POP)|(IMAP|POP3?) access is disabled/i,

@@ -53,6 +53,18 @@ describe('folders that a wildcard leaves out', () => {
     ])
   })
 
+  test('are there when they are named by their use, beside others or alone', async () => {
+    assert.deepEqual(await drained(['\\all'], ['\\All']), ['[Gmail]/Alle Nachrichten'])
+    assert.deepEqual(await drained(['INBOX', '\\Drafts']), ['INBOX', '[Gmail]/Entwürfe'])
+  })
+
+  test('a use that no folder has is a mistake, told with the folders that are there', async () => {
+    await assert.rejects(drained(['\\Archive']), {
+      code: 'FOLDER_MISSING',
+      message: /no folder \\Archive; there are INBOX, /,
+    })
+  })
+
   test('are none without such a setting', async () => {
     assert.deepEqual(await drained(['*']), all)
   })

@@ -18,6 +18,11 @@ Written by \`npx node test/support/write-providers.ts\` from \`shared/contract/p
         credential: "secretsmanager:mailsluice/m365"
         oauth2: { tenant: contoso.example, clientId: 00000000-0000-0000-0000-000000000000 }
 
+What a preset limits is kept to. A drain and a probe have one connection each, and the relay has what is left of \`limits.connections\`: one at least, six
+at most; a canary needs one more for a moment. A drain stops fetching for the day (UTC) when \`limits.octetsPerDay\` are recorded, and up to what
+it had asked for later; what was fetched and not recorded, and what other programs do with the mailbox, is not counted here, and counts at
+the provider: hence four fifths.
+
 ## What the secret looks like
 
 \`credential\` names where it is: \`env:NAME\`, \`file:PATH\` (refused when others may read it), \`ssm:NAME\` (SecureString) or
@@ -53,7 +58,7 @@ export function providersMarkdown(): string {
 }
 
 function section(id: string, provider: Provider): string {
-  const { name, steps, domains, mx } = provider
+  const { name, steps, notes = [], domains, mx } = provider
   const told = [...domains.map((domain) => `\`@${domain}\``), ...mx.map((end) => `MX \`*${end}\``)]
   const rows = factsOf(provider).map(
     ([what, value, { source, read }]) => `| ${what} | ${value} | ${source} (${read}) |`,
@@ -63,7 +68,7 @@ function section(id: string, provider: Provider): string {
 Told by ${told.join(', ') || 'its name alone'}.
 
 ${steps.map((step, index) => `${index + 1}. ${step}`).join('\n')}
-
+${notes.map((note) => `\n- ${note}`).join('')}${notes.length > 0 ? '\n' : ''}
 | Setting | Value | Source (read) |
 | --- | --- | --- |
 ${rows.join('\n')}
@@ -101,10 +106,10 @@ function factsOf({
         ]
       : []),
     ...plain('user: the', user),
-    ...plain('connections at most', connections),
+    ...plain('connections at most (the relay leaves two)', connections),
     ...plain('octets a day by IMAP (80 % are used)', octetsPerDay?.imap),
     ...plain('octets a day by POP3 (80 % are used)', octetsPerDay?.pop3),
-    ...plain('IDLE renewed after', idleRenewal),
+    ...plain('IDLE renewed after (by the relay every 4 minutes in any case)', idleRenewal),
     ...(skipFolders
       ? [
           [
