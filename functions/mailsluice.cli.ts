@@ -7,12 +7,12 @@ import { getCommand, listCommand } from './cli/archive.command.ts'
 import { archiveVerifyCommand, type VerifyCommandOptions } from './cli/archive-verify.command.ts'
 import { addCatalogueCommands } from './cli/catalogue-commands.ts'
 import { checkCommand } from './cli/check.command.ts'
+import { type CostOptions, costCommand } from './cli/cost.command.ts'
 import { addCustodyCommands } from './cli/custody-commands.ts'
 import { type DrainCommandOptions, drainCommand } from './cli/drain.command.ts'
 import { type ReceiveOptions, receiveCommand, serveCommand } from './cli/events.command.ts'
 import { initCommand } from './cli/init.command.ts'
 import { showCommand, verifyCommand } from './cli/ledger.command.ts'
-import { type ReconcileCommandOptions, reconcileCommand } from './cli/ledger-reconcile.command.ts'
 import { describe, Output, type Terminal } from './cli/output.ts'
 import { addProofCommands } from './cli/proof-commands.ts'
 import { type RelayCommandOptions, relayCommand } from './cli/relay.command.ts'
@@ -249,19 +249,6 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
     .addHelpText('after', examples('ledger verify', 'ledger verify invoices --local'))
     .action(command((run, _, ids) => verifyCommand(run, ids)))
 
-  ledger
-    .command('reconcile')
-    .description(
-      'compare each mailbox on its server with the archive, and give a reason for every difference',
-    )
-    .argument('[mailboxes...]', MAILBOXES)
-    .option('--repair', 'fetch what is missing, then compare again')
-    .option('--store', 'keep the certificate in the archive, as evidence')
-    .addHelpText(
-      'after',
-      examples('ledger reconcile', 'ledger reconcile invoices --repair --store', 'ledger reconcile --json'),
-    )
-    .action(command<ReconcileCommandOptions>((run, options, ids) => reconcileCommand(run, ids, options)))
   addProofCommands({ archive, ledger }, command, offline)
 
   const routes = root.command('routes').description('the rules that send messages to queues')
@@ -285,6 +272,20 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
     .description('store the configuration where the Lambdas read it')
     .addHelpText('after', examples('apply', 'apply --config production.yaml --stack mailsluice'))
     .action(command((run) => applyCommand(run)))
+  root
+    .command('cost')
+    .description('estimate what a deployment to AWS costs a month; asks nobody')
+    .requiredOption('--messages <count>', 'a month, of all mailboxes', positive)
+    .option('--size <octets>', 'of a message, on average: 75000, 75k, 1M', octets, 75_000)
+    .option('--mailboxes <count>', 'so many, in place of those of the configuration', positive)
+    .option('--every <duration>', 'how often each is looked at (default: as configured, or 5m)')
+    .option('--months <count>', 'of mail that are kept', positive, 12)
+    .option('--relay', 'with the relay')
+    .addHelpText(
+      'after',
+      examples('cost --messages 20000', 'cost --mailboxes 1000 --messages 1000000 --size 75k --every 10m'),
+    )
+    .action(offline<CostOptions>(costCommand))
   return root
 }
 
@@ -324,6 +325,12 @@ function folder(text: string): string {
 function percent(text: string): number {
   if (!/^([1-9]\d?|100)$/.test(text)) throw new InvalidArgumentError('Expected a percentage from 1 to 100.')
   return Number(text)
+}
+
+function octets(text: string): number {
+  const [, count, unit = ''] = /^([1-9]\d{0,9})([kM]?)$/.exec(text) ?? []
+  if (count === undefined) throw new InvalidArgumentError('Expected octets: 75000, 75k or 1M.')
+  return Number(count) * { '': 1, k: 1000, M: 1_000_000 }[unit as '' | 'k' | 'M']
 }
 
 function port(text: string): number {

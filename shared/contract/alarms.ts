@@ -14,7 +14,6 @@ export const ALARM_KINDS = [
   'events-dead',
   'events-pending',
   'archive-write-denied',
-  'new-mail-unheld',
   'quarantine-grew',
   'relay-down',
   'relay-unwatched',

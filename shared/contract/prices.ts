@@ -7,9 +7,25 @@ export const PRICES = {
   /** arm64, to 7.5 billion GB-seconds a month. */
   lambdaGigabyteSecond: 0.000_013_333_4,
   lambdaRequest: 0.000_000_2,
+  /** Also of a listing. */
   s3Put: 0.000_005,
+  s3Get: 0.000_000_4,
+  s3GigabyteMonth: 0.023,
   /** One request: a batch of up to 10 messages and 64 KiB. */
   sqsRequest: 0.000_000_4,
+  schedulerCall: 0.000_001,
+  kmsKeyMonth: 1,
+  kmsRequest: 0.000_003,
+  logGigabyte: 0.5,
+  metricMonth: 0.3,
+  alarmMonth: 0.1,
+  dashboardMonth: 3,
+  /** arm64. */
+  fargateCpuHour: 0.032_38,
+  fargateGigabyteHour: 0.003_56,
+  publicAddressHour: 0.005,
+  natGatewayHour: 0.045,
+  natGigabyte: 0.045,
 } as const
 
 /** A message is one PUT, and a tenth of each of three requests to SQS: sent, received and deleted in batches of ten. */

@@ -326,13 +326,14 @@ async function readSnapshot(
   return { snapshot: believed ? snapshot : undefined, revision: entry.revision }
 }
 
-/** What was noted beside the ledger when a drain ended; undefined when there is no snapshot. A cache: it may be old, and is compared with nothing. */
-export async function readNotes(
+/** The segment that the kept snapshot was taken after; undefined when there is none. */
+export async function snapshotHead(
   mailbox: MailboxId,
   state: StateStore,
-): Promise<Pick<Snapshot, 'seq' | 'sha256' | 'seen'> | undefined> {
+): Promise<{ readonly seq: number; readonly sha256: Sha256 } | undefined> {
   const entry = await state.read(snapshotKey(mailbox))
-  return entry && parseSnapshot(entry.content)
+  const snapshot = entry && parseSnapshot(entry.content)
+  return snapshot && { seq: snapshot.seq, sha256: snapshot.sha256 }
 }
 
 function parseSnapshot(content: Buffer): Snapshot | undefined {

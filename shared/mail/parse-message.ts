@@ -22,7 +22,8 @@ export async function parseMessage(
     if (reader.done) break
   }
   reader.write(lineEnds.rest())
-  return reader.end(lineEnds.bareCr)
+  if (lineEnds.bareCr) reader.problem('BARE_CR_LINE_ENDS')
+  return reader.end()
 }
 
 async function* turns(octets: Buffer): AsyncGenerator<Buffer> {

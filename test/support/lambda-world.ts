@@ -8,7 +8,6 @@ import { encodeApplied } from '../../shared/contract/applied.ts'
 import { type Config, validateConfig } from '../../shared/contract/config.ts'
 import type {
   DrainMailboxEnvironment,
-  HoldNewMailEnvironment,
   ProbeMailboxesEnvironment,
   ScheduleDrainsEnvironment,
 } from '../../shared/contract/environment.ts'
@@ -31,7 +30,6 @@ export interface LambdaS3 {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   readonly archiveBucket: string
   readonly stateBucket: string
-  readonly derivedBucket: string
 }
 
 export interface LambdaWorldOptions {
@@ -115,11 +113,7 @@ export class LambdaWorld {
         TICK_SECONDS: '60',
       } satisfies ScheduleDrainsEnvironment,
       'probe-mailboxes': mailboxFunction satisfies ProbeMailboxesEnvironment,
-      'drain-mailbox': {
-        ...mailboxFunction,
-        DERIVED_BUCKET: s3.derivedBucket,
-      } satisfies DrainMailboxEnvironment,
-      'hold-new-mail': { ...common, ARCHIVE_BUCKET: s3.archiveBucket } satisfies HoldNewMailEnvironment,
+      'drain-mailbox': mailboxFunction satisfies DrainMailboxEnvironment,
     }
     // The SDK's own: in AWS the region, the role and no endpoints.
     const aws = {
@@ -144,7 +138,6 @@ export class LambdaWorld {
       'schedule-drains': await start('schedule-drains'),
       'probe-mailboxes': await start('probe-mailboxes'),
       'drain-mailbox': await start('drain-mailbox'),
-      'hold-new-mail': await start('hold-new-mail'),
     }
     const archive = openS3Archive({ ...s3, bucket: s3.archiveBucket })
     const state = openS3State({ ...s3, bucket: s3.stateBucket })

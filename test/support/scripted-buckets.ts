@@ -9,7 +9,6 @@ export async function openScriptedBuckets(
     {
       'mail-archive': { versioning: 'Enabled', objectLock: { mode: 'GOVERNANCE', days: 1 } },
       'mail-state': {},
-      'mail-derived': {},
     },
     fault,
   )
@@ -19,7 +18,6 @@ export async function openScriptedBuckets(
     credentials: { accessKeyId: 'test', secretAccessKey: 'test-secret-of-the-role' },
     archiveBucket: 'mail-archive',
     stateBucket: 'mail-state',
-    derivedBucket: 'mail-derived',
     close: () => s3.close(),
   }
 }
