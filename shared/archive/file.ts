@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { ObjectKey } from '../contract/ids.ts'
+import type { ObjectKey, Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import { piecesOf } from '../octets.ts'
 import type { Archive, ObjectFacts } from './archive.ts'
@@ -81,14 +81,15 @@ export function openFileArchive(folder: string): Archive {
     return found && factsOf(key, found.size)
   }
 
-  /** Step 3, for our own put or for somebody else's. */
-  async function complete({ key, put }: Sidecar): Promise<void> {
+  /** Step 3, for our own put or for somebody else's. `lost`: the same octets elsewhere, for an object that is gone. */
+  async function complete({ key, put }: Sidecar, lost?: string): Promise<void> {
     const object = layout.object(key)
     const data = layout.incomingData(put)
     await folders.ensure(dirname(object))
     const linked = await linkNew(data, object).catch((error: unknown) => {
       // The put has ended and removed them, or the object is lost.
       if (errnoOf(error) !== 'ENOENT') throw error
+      return lost !== undefined && linkNew(lost, object)
     })
     if (!linked) {
       const [there, ours] = await Promise.all([statIfThere(object), statIfThere(data)])
@@ -100,11 +101,18 @@ export function openFileArchive(folder: string): Archive {
     await folders.sync(dirname(object))
   }
 
-  /** The object that has the key, durable as if we had stored it: who did may have died before his fsync. */
-  async function taken(key: ObjectKey): Promise<{ outcome: 'exists'; facts: ObjectFacts }> {
+  /**
+   * The object that has the key, durable as if we had stored it: who did may have died before his fsync. `ours` has the octets of this put: an
+   * object that somebody removed, and whose metadata stayed, gets them back.
+   */
+  async function taken(
+    key: ObjectKey,
+    ours?: { readonly path: string; readonly sha256: Sha256 },
+  ): Promise<{ outcome: 'exists'; facts: ObjectFacts }> {
     const sidecar = await sidecarOf(key)
     if (sidecar) await folders.sync(dirname(layout.sidecar(key)))
-    if (sidecar && !(await statIfThere(layout.object(key)))) await complete(sidecar)
+    if (sidecar && !(await statIfThere(layout.object(key))))
+      await complete(sidecar, ours?.sha256 === sidecar.sha256 ? ours.path : undefined)
     else await folders.sync(dirname(layout.object(key)))
     const facts = await find(key)
     if (!facts) throw new IngestError('ARCHIVE_CONFLICT', `${layout.object(key)}: it was removed just now`)
@@ -140,7 +148,7 @@ export function openFileArchive(folder: string): Archive {
           folders.ensure(dirname(layout.object(key))),
         ])
         await folders.sync(layout.incoming)
-        if (!(await linkNew(metadata, name))) return await taken(key)
+        if (!(await linkNew(metadata, name))) return await taken(key, { path: data, sha256 })
         // From the commit to the end others may complete it, and need the octets even if we fail.
         needed = true
         await folders.sync(dirname(name))

@@ -1,6 +1,7 @@
 import { after, before, describe, test } from 'node:test'
 import type { MailServer } from '../support/mail-server.ts'
 import { acknowledgementOn } from './drain-acknowledgement.ts'
+import { completenessOn } from './drain-completeness.ts'
 import { corpusOn } from './drain-corpus.ts'
 import { foldersOn } from './drain-folders.ts'
 import { identityOn } from './drain-identity.ts'
@@ -24,6 +25,7 @@ for (const candidate of CANDIDATES) {
       identityOn(() => server)
       acknowledgementOn(() => server)
       foldersOn(() => server)
+      completenessOn(() => server)
       sizeOn(() => server)
     })
 }
