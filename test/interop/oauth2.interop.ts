@@ -7,6 +7,7 @@ import { CREDENTIALS } from '../../shared/limits.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import { available } from '../support/dovecot.ts'
 import { startOAuth2Dovecot } from '../support/dovecot-oauth2.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
 import { collect } from '../support/imap-session.ts'
 import { LocalWorld } from '../support/local-world.ts'
 import type { MailServer } from '../support/mail-server.ts'
@@ -154,6 +155,53 @@ for (const mechanism of ['xoauth2', 'oauthbearer'] as const)
             await next.close()
             assert.equal(endpoint.requests.length, before + 1)
           })
+        })
+
+        test('a server that hangs up with the token, in the middle of a session: the same drain goes on with another one', async () => {
+          await inScene(
+            'client-credentials',
+            async ({ world, settings, secrets, user, tokens: endpoint }) => {
+              // More than is asked for at once.
+              const large = letter(0, `\n${`${'x'.repeat(76)}\n`.repeat(10_000)}`)
+              await server.put(
+                user,
+                'INBOX',
+                Array.from({ length: 30 }, (_, index) => `X-Number: ${index}\n${large}`),
+              )
+              const proxy = await startFaultProxy({ port: server.ports[`${protocol}s`] })
+              endpoint.lasting(30)
+              const before = endpoint.requests.length
+              let dropped = false
+              try {
+                const login = openLogins({ store: secrets })
+                const report = await world.drain(
+                  { ...settings, port: proxy.port },
+                  {
+                    credentials: { login },
+                    progress({ phase, done }) {
+                      if (dropped || phase !== 'fetching' || done < 5) return
+                      dropped = true
+                      endpoint.revokeAll()
+                      proxy.drop()
+                    },
+                  },
+                )
+
+                assert.equal(report.error, undefined)
+                assert.equal(report.counts.announced, 33)
+                assert.deepEqual(
+                  [report.counts.failed, report.counts.duplicates, report.failures],
+                  [0, 0, []],
+                )
+                assert.ok(dropped)
+                assert.equal(endpoint.requests.length, before + 2)
+                await world.verify()
+              } finally {
+                endpoint.lasting(3600)
+                await proxy.close()
+              }
+            },
+          )
         })
 
         test('a token that was revoked: the drain gets another one by itself', async () => {

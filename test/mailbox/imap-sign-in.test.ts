@@ -102,3 +102,53 @@ describe('IMAP: an access token', () => {
     assert.match(error.message, /no way to sign in with an access token/)
   })
 })
+
+describe('IMAP: a password', () => {
+  /** What the client sends after CAPABILITY to be let in, each line without its tag. */
+  async function said(capabilities: string, questions: readonly string[] = []): Promise<string[]> {
+    const waiting = [...questions]
+    const ask = ({ tag, say }: { tag: string; say(text: string): void }): void => {
+      const question = waiting.shift()
+      say(question === undefined ? `${tag} OK signed in\r\n` : `+ ${base64(question)}\r\n`)
+    }
+    let tag = ''
+    const server = await startScriptedImap({
+      capabilities,
+      answers: [
+        [
+          /^AUTHENTICATE/,
+          (client) => {
+            tag = client.tag
+            ask(client)
+          },
+        ],
+        // An answer to a question has no tag.
+        [/^$/, ({ say }) => ask({ tag, say })],
+      ],
+    })
+    const transcript: string[] = []
+    try {
+      const access = accessTo(server, { transcript: (line) => transcript.push(line) })
+      await withSession(openImap, access, async () => {})
+      assert.ok(!transcript.some((line) => line.includes('testpass') || line.includes(base64('testpass'))))
+      return [...server.lines].filter((line) => /LOGIN|AUTHENTICATE|^[A-Za-z0-9+/=]+$/.test(line))
+    } finally {
+      await server.close()
+    }
+  }
+
+  test('goes by LOGIN to a server that knows no mechanism', async () => {
+    assert.deepEqual(
+      (await said('IMAP4rev1')).map((line) => line.replace(/^\S+ /, '')),
+      ['LOGIN "testuser" "testpass"'],
+    )
+  })
+
+  test('goes by AUTH=LOGIN, name and password each when they are asked for, to an old server that takes no LOGIN', async () => {
+    const lines = await said('IMAP4rev1 LOGINDISABLED AUTH=LOGIN', ['Username:', 'Password:'])
+    assert.deepEqual(
+      [lines[0]?.replace(/^\S+ /, ''), ...lines.slice(1)],
+      ['AUTHENTICATE LOGIN', base64('testuser'), base64('testpass')],
+    )
+  })
+})

@@ -30,6 +30,8 @@ export interface ScriptedImap {
   readonly port: number
   /** Commands without their tags, as they came. */
   readonly commands: readonly string[]
+  /** The same lines with what stands before the command: what answers a question of the server has no tag. */
+  readonly lines: readonly string[]
   /** Connections that are open now. */
   connections(): number
   close(): Promise<void>
@@ -60,6 +62,7 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
   ]
   const used = new Map<RegExp, number>()
   const commands: string[] = []
+  const lines: string[] = []
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
@@ -72,6 +75,7 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
     socket.on('data', (octets) => {
       pending += octets.toString('latin1')
       for (let end = pending.indexOf('\r\n'); end >= 0; end = pending.indexOf('\r\n')) {
+        lines.push(pending.slice(0, end))
         const [, tag = '', line = ''] = /^(\S+) (.*)$/.exec(pending.slice(0, end)) ?? []
         pending = pending.slice(end + 2)
         commands.push(line)
@@ -92,6 +96,7 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
   return {
     port: (server.address() as AddressInfo).port,
     commands,
+    lines,
     connections: () => sockets.size,
     async close() {
       for (const socket of sockets) socket.destroy()

@@ -48,6 +48,8 @@ export interface TokenServer {
   userOf(token: string): string | undefined
   revoke(token: string): void
   revokeAll(): void
+  /** The lifetime of tokens from now on. */
+  lasting(seconds: number): void
   /** While it is down, connections are dropped. */
   down(isDown: boolean): void
   close(): Promise<void>
@@ -64,7 +66,8 @@ interface Issued {
  * each only once.
  */
 export async function startTokenServer(options: TokenServerOptions = {}): Promise<TokenServer> {
-  const { clients = {}, accounts = {}, lifetimeSeconds = 3600, aheadMs = 0 } = options
+  const { clients = {}, accounts = {}, aheadMs = 0 } = options
+  let lifetimeSeconds = options.lifetimeSeconds ?? 3600
   const refreshTokens = new Map(Object.entries(options.refreshTokens ?? {}))
   const tokens = new Map<string, Issued>()
   const requests: URLSearchParams[] = []
@@ -196,6 +199,9 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
     userOf,
     revoke: (token) => void tokens.delete(token),
     revokeAll: () => tokens.clear(),
+    lasting(seconds) {
+      lifetimeSeconds = seconds
+    },
     down(value) {
       isDown = value
     },
