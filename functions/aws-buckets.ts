@@ -1,7 +1,9 @@
 import { openS3Archive, type S3Archive } from '../shared/archive/s3.ts'
 import { openS3Audit, type S3Audit } from '../shared/archive/s3-audit.ts'
 import { openS3Custody, type S3Custody } from '../shared/archive/s3-custody.ts'
+import { openS3Holds, type S3Holds } from '../shared/archive/s3-holds.ts'
 import type { Environment } from '../shared/contract/environment.ts'
+import { openS3Derived, type S3Derived } from '../shared/derived/s3.ts'
 import { openS3State, type S3State } from '../shared/state/s3.ts'
 
 // Apart from compose.ts, for who needs no mailbox.
@@ -18,8 +20,16 @@ export function openAwsCustody(bucket: string, environment: Environment): S3Cust
   return openS3Custody({ bucket, endpoint: s3Endpoint(environment) })
 }
 
+export function openAwsHolds(bucket: string, environment: Environment): S3Holds {
+  return openS3Holds({ bucket, endpoint: s3Endpoint(environment) })
+}
+
 export function openAwsState(bucket: string, environment: Environment): S3State {
   return openS3State({ bucket, endpoint: s3Endpoint(environment) })
+}
+
+export function openAwsDerived(bucket: string, environment: Environment): S3Derived {
+  return openS3Derived({ bucket, endpoint: s3Endpoint(environment) })
 }
 
 /** Known to us too, for a loopback endpoint has no bucket names below it. */

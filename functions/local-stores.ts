@@ -4,6 +4,7 @@ import { openFileArchive } from '../shared/archive/file.ts'
 import { openFileAudit } from '../shared/archive/file-audit.ts'
 import { openFileCustody } from '../shared/archive/file-custody.ts'
 import type { Config } from '../shared/contract/config.ts'
+import { openFileDerived } from '../shared/derived/file.ts'
 import { type LocalQueues, openLocalQueues } from '../shared/queue/local.ts'
 import { openFileState } from '../shared/state/file.ts'
 import type { Stores } from './compose.ts'
@@ -20,6 +21,7 @@ export function openLocalStores(config: Pick<Config, 'queues'>, folder: string):
     archive: openFileArchive(join(root, 'archive')),
     audit: openFileAudit(join(root, 'archive')),
     state: openFileState(join(root, 'state')),
+    derived: openFileDerived(join(root, 'derived')),
     queues: {
       send: async (queue, events) => (await queues()).send(queue, events),
       receive: async (queue, options) => (await queues()).receive(queue, options),

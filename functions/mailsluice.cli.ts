@@ -13,6 +13,7 @@ import { type DrainCommandOptions, drainCommand } from './cli/drain.command.ts'
 import { type ReceiveOptions, receiveCommand, serveCommand } from './cli/events.command.ts'
 import { initCommand } from './cli/init.command.ts'
 import { showCommand, verifyCommand } from './cli/ledger.command.ts'
+import { type ReconcileCommandOptions, reconcileCommand } from './cli/ledger-reconcile.command.ts'
 import { describe, Output, type Terminal } from './cli/output.ts'
 import { addProofCommands } from './cli/proof-commands.ts'
 import { type RelayCommandOptions, relayCommand } from './cli/relay.command.ts'
@@ -249,6 +250,19 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
     .addHelpText('after', examples('ledger verify', 'ledger verify invoices --local'))
     .action(command((run, _, ids) => verifyCommand(run, ids)))
 
+  ledger
+    .command('reconcile')
+    .description(
+      'compare each mailbox on its server with the archive, and give a reason for every difference',
+    )
+    .argument('[mailboxes...]', MAILBOXES)
+    .option('--repair', 'fetch what is missing, then compare again')
+    .option('--store', 'keep the certificate in the archive, as evidence')
+    .addHelpText(
+      'after',
+      examples('ledger reconcile', 'ledger reconcile invoices --repair --store', 'ledger reconcile --json'),
+    )
+    .action(command<ReconcileCommandOptions>((run, options, ids) => reconcileCommand(run, ids, options)))
   addProofCommands({ archive, ledger }, command, offline)
 
   const routes = root.command('routes').description('the rules that send messages to queues')

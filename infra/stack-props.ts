@@ -14,6 +14,7 @@ export function archiveProps(config: Config): MailArchiveProps {
     retention,
     bucketName: bucket,
     stateBucketName: config.state?.bucket,
+    derivedBucketName: config.derived?.bucket,
     encryption: aws.encryption,
     eventHold: aws.eventHold,
     deployers: aws.deployers,

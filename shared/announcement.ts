@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import type { z } from 'zod'
 import { asciiJson, boundedEvent, clip } from './bounded-event.ts'
 import {
+  type ArchivedEvent,
+  type Attachment,
   archivedEventId,
   type Event,
   MAILBOX_RESET,
@@ -29,9 +31,12 @@ export function archivedEvent(input: {
   readonly raw: RawData
   readonly server: MailboxData
   readonly parsed: ParsedMessage
-}): Event {
+  /** @default those that were parsed; extracted ones say where they are */
+  readonly attachments?: readonly Attachment[]
+}): ArchivedEvent {
   const { mailbox, time, raw, server, parsed } = input
-  const { message, text, attachments, attachmentsTruncated, authentication, parse } = parsed
+  const { attachments = parsed.attachments } = input
+  const { message, text, attachmentsTruncated, authentication, parse } = parsed
   return {
     ...envelope(mailbox, time),
     type: MESSAGE_ARCHIVED,

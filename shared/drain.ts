@@ -464,6 +464,7 @@ class Drain {
       drain: this.#id,
       ledger,
       archive: this.#ports.archive,
+      derived: this.#ports.derived,
       parser: this.#ports.parser,
       announcer: openAnnouncer(this.#ports.queues),
       now: this.#now,

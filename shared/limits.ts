@@ -116,7 +116,8 @@ export const PARSER = {
   /** Octets of one text part that are decoded for the preview. */
   textOctets: 256 * KIB,
   previewCharacters: 500,
-  attachments: 200,
+  /** No message of `mimeNodes` parts has more. */
+  attachments: 500,
   /** 255 is what file systems take; the rest is for whoever puts a number before or behind it. */
   fileNameOctets: 200,
   /** Octets at the start of an attachment that tell its type: the entries of an Office document's ZIP stand in them. */
@@ -128,17 +129,18 @@ export const PARSER = {
   embeddedFileOctets: 32 * KIB,
   /** What these may grow to. */
   inflatedOctets: 1 * MIB,
-  addresses: 200,
-  references: 100,
+  /** Of one field; the event is cut to fit its queue, and the whole kept beside it. */
+  addresses: 5_000,
+  references: 1_000,
   /** Characters of one header value in the event. */
   headerCharacters: 1_000,
   /** Values of one field name in the event, also of Authentication-Results. */
-  headerValues: 10,
+  headerValues: 50,
   /** Messages and octets given to one worker ahead of its answers, so that it never waits for the next small one. */
   pipelineMessages: 32,
   pipelineOctets: 8 * MIB,
-  /** Characters of one field that are looked at: 200 addresses with long encoded names. */
-  fieldCharacters: 128 * KIB,
+  /** Characters of one field that are looked at: 5,000 addresses with encoded names. */
+  fieldCharacters: 1 * MIB,
 } as const
 
 /** SQS (AWS, "Amazon SQS message quotas"). */
@@ -238,6 +240,8 @@ export const VERIFY = {
   clockSkewMs: 60 * MINUTE,
   /** A drain names in the ledger what it has stored within a slice and its reserves; what is older and has no record is nobody's. */
   underWayMs: 15 * MINUTE,
+  /** A certificate: ids of messages that differ, which are few or, as UIDs, short. */
+  certificateOctets: 64 * MIB,
 } as const
 
 /** Searching ledgers. */

@@ -9,6 +9,11 @@ import type { Sha256 } from './contract/ids.ts'
 import { IngestError } from './errors.ts'
 import { SPOOL } from './limits.ts'
 
+export interface Range {
+  readonly start: number
+  readonly octets: number
+}
+
 /**
  * A whole message (or any object), held in memory or in a spool file, with its length and SHA-256 known.
  * It can be opened any number of times, so that a refused PUT can be repeated. Whoever receives one calls `discard`
@@ -21,7 +26,8 @@ export interface Octets {
   readonly buffer: Buffer | undefined
   /** Path of the spool file; undefined when the octets are in memory. */
   readonly path: string | undefined
-  open(): Readable
+  /** All of it, or `range` of it: at most so many octets from a place on. */
+  open(range?: Range): Readable
   discard(): Promise<void>
 }
 
@@ -31,10 +37,14 @@ export function memoryOctets(buffer: Buffer): Octets {
     sha256: createHash('sha256').update(buffer).digest('hex') as Sha256,
     buffer,
     path: undefined,
-    open: () => Readable.from([buffer], { objectMode: false }),
+    open: ({ start, octets } = { start: 0, octets: buffer.length }) =>
+      Readable.from([buffer.subarray(start, start + octets)], { objectMode: false }),
     discard: async () => {},
   }
 }
+
+/** What a store needs of octets: to know them before it reads them. */
+export type OctetsToStore = Pick<Octets, 'length' | 'sha256' | 'open'> & Partial<Pick<Octets, 'buffer'>>
 
 /**
  * The octets in pieces. Those of a spool file are read into two buffers by turns, for who is done with a piece when he asks for the next but
@@ -128,7 +138,7 @@ export function openSpool(parent: string = tmpdir()): Spool {
         sha256: hash.digest('hex') as Sha256,
         buffer: undefined,
         path,
-        open: () => createReadStream(path, { highWaterMark: SPOOL.readOctets }),
+        open: (range) => createReadStream(path, { highWaterMark: SPOOL.readOctets, ...between(range) }),
         discard: () => rm(path, { force: true }),
       }
     },
@@ -138,6 +148,12 @@ export function openSpool(parent: string = tmpdir()): Spool {
       if (made !== undefined) await rm(made, { recursive: true, force: true })
     },
   }
+}
+
+/** For a stream, whose `end` is the last octet: of no octets there is none. */
+function between(range: Range | undefined): { start?: number; end?: number } {
+  if (!range) return {}
+  return { start: range.start, end: range.start + range.octets - 1 }
 }
 
 async function makeFolder(parent: string): Promise<string> {

@@ -4,10 +4,11 @@ import type { Environment } from '../../shared/contract/environment.ts'
 import { readStackOutputs, type StackOutputs } from '../../shared/deployed/cloudformation.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 
-/** Where the archive and the state are in AWS. */
+/** Where the archive, the state and what is derived are in AWS. */
 export interface Buckets {
   readonly archive: string
   readonly state: string | undefined
+  readonly derived: string | undefined
   /** The deployment that told them, by its name under `aws.stack`; undefined when the configuration names the buckets. */
   readonly stack: string | undefined
 }
@@ -18,13 +19,14 @@ export interface Buckets {
  */
 export async function findBuckets(
   file: string,
-  { archive: { bucket }, state, aws }: Pick<Config, 'archive' | 'state' | 'aws'>,
+  { archive: { bucket }, state, derived, aws }: Pick<Config, 'archive' | 'state' | 'derived' | 'aws'>,
   stack: string | undefined,
   environment: Environment,
 ): Promise<Buckets> {
   const deployed = stack ?? (bucket === undefined ? aws?.stack : undefined)
   if (deployed === undefined) {
-    if (bucket !== undefined) return { archive: bucket, state: state?.bucket, stack: undefined }
+    if (bucket !== undefined)
+      return { archive: bucket, state: state?.bucket, derived: derived?.bucket, stack: undefined }
     throw new ConfigurationError(file, [
       'archive.bucket: missing; expected the name of the archive bucket, or run with --stack NAME (what was deployed) or --local',
     ])
@@ -36,16 +38,19 @@ export async function findBuckets(
   const name = archiveStackName({ stack: deployed })
   const endpoint = environment.AWS_ENDPOINT_URL_CLOUDFORMATION ?? environment.AWS_ENDPOINT_URL
   const outputs = await readStackOutputs(name, endpoint)
-  const buckets = { archive: OUTPUTS.archive.archiveBucket, state: OUTPUTS.archive.stateBucket }
+  const { archiveBucket, stateBucket, derivedBucket } = OUTPUTS.archive
+  const buckets = { archive: archiveBucket, state: stateBucket, derived: derivedBucket }
   const problems = [
     ...missingOutputs(name, outputs, Object.values(buckets)),
     ...otherBucket(file, 'archive.bucket', bucket, name, outputs?.[buckets.archive]),
     ...otherBucket(file, 'state.bucket', state?.bucket, name, outputs?.[buckets.state]),
+    ...otherBucket(file, 'derived.bucket', derived?.bucket, name, outputs?.[buckets.derived]),
   ]
   if (problems.length > 0 || !outputs) throw new ConfigurationError(`stack ${name}`, problems)
   return {
     archive: outputs[buckets.archive] as string,
     state: outputs[buckets.state] as string,
+    derived: outputs[buckets.derived] as string,
     stack: deployed,
   }
 }
@@ -64,7 +69,7 @@ function missingOutputs(
     .map((output) => `it has no output ${output}; expected a stack of infra/ whose deployment is complete`)
 }
 
-/** Two archives have two ledgers, and every message would be archived and announced by both. */
+/** Two archives have two ledgers, and every message would be archived and announced by both; what one writes, readers of the other miss. */
 function otherBucket(
   file: string,
   path: string,

@@ -39,7 +39,8 @@ export async function checkCommand(run: Run, ids: readonly string[]): Promise<vo
     if (error) output.problem(`queue ${name}`, error)
   }
 
-  for (const line of settingsWithoutEffect(settings.config)) output.note(`mailsluice: ${line}`)
+  for (const line of settingsWithoutEffect(settings.config, { available: stores.derived !== undefined }))
+    output.note(`mailsluice: ${line}`)
 
   for (const checked of await Promise.all(
     mailboxes.map((mailbox) => checkMailbox(mailbox, run.toCheck(mailbox))),

@@ -6,13 +6,12 @@ import {
 } from '../../shared/contract/config.ts'
 import { deadlineIn, never } from '../../shared/deadline.ts'
 import type { DrainCounts, DrainReport, MessageFailure } from '../../shared/drain/report.ts'
-import { drain } from '../../shared/drain.ts'
 import { ConfigurationError, IngestError } from '../../shared/errors.ts'
 import { DRAIN } from '../../shared/limits.ts'
-import { openSpool } from '../../shared/octets.ts'
 import { expiringOf, expiryText } from '../../shared/operations/expiry.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import { openSuspensions } from '../../shared/suspension.ts'
+import { drainOnce } from './drain-once.ts'
 import { drainProgress } from './drain-progress.ts'
 import { countText, durationText, octetsText } from './output.ts'
 import type { Run } from './run.ts'
@@ -35,36 +34,30 @@ export async function drainCommand(
   ids: readonly string[],
   options: DrainCommandOptions,
 ): Promise<void> {
-  const { output, settings, stores, signal } = run
+  const { output, settings, signal, stores } = run
   const mailboxes = chosenMailboxes(settings.config, ids)
   const deadline = options.for === undefined ? never : deadlineIn(duration(options.for) + DRAIN.closingMs)
-  for (const line of settingsWithoutEffect(settings.config)) output.note(`mailsluice: ${line}`)
+  for (const line of settingsWithoutEffect(settings.config, { available: stores.derived !== undefined }))
+    output.note(`mailsluice: ${line}`)
   const progress = drainProgress(output, mailboxes.length)
   const parser = openWorkerParser()
   const next = mailboxes.values()
   const lane = async (): Promise<void> => {
     for (const mailbox of next) {
       if (signal.aborted) return
-      const spool = openSpool()
-      try {
-        const ports = { ...stores, parser, spool, openMailbox: run.opener(mailbox) }
-        const { routes } = settings.config
-        const dryRun = options.dryRun ?? false
-        const report = await drain({ mailbox, routes }, ports, {
-          deadline,
-          signal,
-          progress: progress.update,
-          dryRun,
-        })
-        progress.finished(mailbox.id)
-        tell(run, mailbox, report, dryRun)
-        if (report.server) {
-          await resume(run, mailbox)
-          for (const notice of await expiringOf(run.perishable(mailbox), new Date()))
-            output.note(`mailsluice: ${mailbox.id}: ${expiryText(notice)}`)
-        }
-      } finally {
-        await spool.close()
+      const dryRun = options.dryRun ?? false
+      const report = await drainOnce(run, mailbox, parser, {
+        deadline,
+        signal,
+        progress: progress.update,
+        dryRun,
+      })
+      progress.finished(mailbox.id)
+      tell(run, mailbox, report, dryRun)
+      if (report.server) {
+        await resume(run, mailbox)
+        for (const notice of await expiringOf(run.perishable(mailbox), new Date()))
+          output.note(`mailsluice: ${mailbox.id}: ${expiryText(notice)}`)
       }
     }
   }

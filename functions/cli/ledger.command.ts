@@ -63,6 +63,10 @@ function entryText(entry: Entry): string {
     case 'vanished':
     case 'filtered':
       return `${entry.type} ${entry.folder}: ${countOf(countIds(entry.ids), 'message')}`
+    case 'refetch':
+      return `to be fetched again ${entry.folder}: ${countOf(countIds(entry.ids), 'message')}, by ${entry.by}: ${entry.reason}`
+    case 'dismissed':
+      return `dismissed ${entry.folder} ${entry.id} by ${entry.by}: ${entry.reason}`
     case 'reset':
       return `reset ${entry.folder}: UIDVALIDITY ${entry.from} became ${entry.to}`
     case 'taken':

@@ -19,7 +19,7 @@ export function withOrder(command: Command): Command {
 }
 
 /** Throws a ConfigurationError for an order that would not tell anything. */
-export function orderOf({ reason, by = `${userInfo().username}@${hostname()}` }: OrderOptions): Order {
+export function orderOf({ reason, by = whoever() }: OrderOptions): Order {
   const problems = Object.entries({ reason, by }).flatMap(([name, text]) => {
     if (text.trim() === '') return [`--${name}: empty; expected some words`]
     return text.length > CHARACTERS_MOST
@@ -28,4 +28,9 @@ export function orderOf({ reason, by = `${userInfo().username}@${hostname()}` }:
   })
   if (problems.length > 0) throw new ConfigurationError('order', problems)
   return { reason: reason.trim(), by: by.trim() }
+}
+
+/** The user of this machine. */
+export function whoever(): string {
+  return `${userInfo().username}@${hostname()}`
 }

@@ -23,6 +23,7 @@ import { openMemoryState } from '../../shared/state/memory.ts'
 import { openSuspensions } from '../../shared/suspension.ts'
 import { beginVisit } from '../lambda/visit.ts'
 import { relayAccess, watchLimitsOf } from '../relay-access.ts'
+import { holdNewMailHere } from './hold-new-mail.ts'
 import { relayView } from './relay-view.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes, readSettings, type Settings } from './settings.ts'
@@ -195,6 +196,7 @@ class Relaying {
       const report = await drain({ mailbox, routes }, ports, { deadline: never, signal })
       await visit.ended(report.error)
       if (report.server) await this.#tellExpiring(mailbox)
+      await holdNewMailHere(this.#run, mailbox.id)
       return report
     } finally {
       await spool.close()

@@ -130,7 +130,12 @@ export class Run {
     const { buckets } = this
     if (!buckets) return openLocalStores(config, this.options.local as string)
     return openAwsStores(
-      { bucket: buckets.archive, stateBucket: buckets.state, queues: config.queues },
+      {
+        bucket: buckets.archive,
+        stateBucket: buckets.state,
+        derivedBucket: buckets.derived,
+        queues: config.queues,
+      },
       this.#terminal.environment,
     )
   }

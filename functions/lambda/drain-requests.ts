@@ -73,13 +73,21 @@ export class DrainRequests {
     record: SqsRecord,
     forMs: number,
   ): Promise<Outcome> {
-    const { archive, state, queues, routes } = mailboxes
+    const { archive, state, derived, queues, routes } = mailboxes
     const visit = mailboxes.visit(mailbox)
     const startedMs = Date.now()
     const spool = openSpool()
     let report: DrainReport
     try {
-      const ports = { archive, state, queues, parser: this.#parser, spool, openMailbox: visit.openMailbox }
+      const ports = {
+        archive,
+        state,
+        derived,
+        queues,
+        parser: this.#parser,
+        spool,
+        openMailbox: visit.openMailbox,
+      }
       report = await drain({ mailbox, routes }, ports, { deadline: deadlineIn(forMs) })
     } finally {
       await spool.close()

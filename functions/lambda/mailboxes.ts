@@ -5,6 +5,7 @@ import { secretReference } from '../../shared/contract/deployment.ts'
 import type { Environment, MailboxFunctionSettings } from '../../shared/contract/environment.ts'
 import type { MailboxId } from '../../shared/contract/ids.ts'
 import { openCredentials } from '../../shared/credentials/open.ts'
+import type { DerivedStore } from '../../shared/derived/derived.ts'
 import { IngestError } from '../../shared/errors.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import type { Perishable } from '../../shared/operations/expiry.ts'
@@ -12,7 +13,7 @@ import type { EventQueues } from '../../shared/queue/queue.ts'
 import { openSqsQueues, type SqsQueues } from '../../shared/queue/sqs.ts'
 import type { StateStore } from '../../shared/state/state.ts'
 import { openSuspensions } from '../../shared/suspension.ts'
-import { openAwsArchive, openAwsState } from '../aws-buckets.ts'
+import { openAwsArchive, openAwsDerived, openAwsState } from '../aws-buckets.ts'
 import { type AccessOptions, mailboxOpener } from '../compose.ts'
 import { errorFields } from '../telemetry.ts'
 import { Configuration } from './configuration.ts'
@@ -26,6 +27,7 @@ import { beginVisit, type Visit } from './visit.ts'
 export interface Mailboxes {
   readonly archive: Archive
   readonly state: StateStore
+  readonly derived: DerivedStore | undefined
   readonly queues: EventQueues
   readonly routes: Config['routes']
   /** Undefined for one that is not configured (any more). */
@@ -53,6 +55,8 @@ export function openMailboxes(
 ): MailboxSource {
   const archive = openAwsArchive(settings.archiveBucket, environment)
   const state = openAwsState(settings.stateBucket, environment)
+  const { derivedBucket } = settings
+  const derived = derivedBucket === undefined ? undefined : openAwsDerived(derivedBucket, environment)
   const configuration = new Configuration(state)
   const credentials = openCredentials({ environment: {}, folder: '/' })
   let opened: Opened | undefined
@@ -71,6 +75,7 @@ export function openMailboxes(
     const mailboxes: Mailboxes = {
       archive,
       state,
+      derived,
       queues,
       routes: config?.routes ?? [],
       find: (id) => byId.get(id),

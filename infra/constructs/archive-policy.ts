@@ -22,6 +22,7 @@ const SETTINGS = [
   's3:DeleteBucketPolicy',
   's3:PutBucketAcl',
   's3:PutBucketLogging',
+  's3:PutBucketNotification',
   's3:PutBucketOwnershipControls',
   's3:PutBucketPolicy',
   's3:PutBucketPublicAccessBlock',
@@ -63,10 +64,15 @@ export function protectArchive(archive: s3.Bucket, protection: Protection): void
 
   deny(
     'OnlyTheRecordsOfficerDeletes',
-    ['s3:DeleteObjectVersion', 's3:BypassGovernanceRetention', 's3:PutObjectLegalHold'],
+    ['s3:DeleteObjectVersion', 's3:BypassGovernanceRetention'],
     objects,
     notTheOfficer,
   )
+  // One right sets and releases holds. Setting one weakens nothing, and is done to new mail by a function that the officer has no time to be.
+  deny('OnlyTheRecordsOfficerReleases', ['s3:PutObjectLegalHold'], objects, {
+    ...notTheOfficer,
+    StringNotEquals: { 's3:object-lock-legal-hold': 'ON' },
+  })
   denyRetention(archive, protection)
 
   deny(

@@ -106,7 +106,7 @@ export function drainRights(
   archive: IMailArchive,
   secrets: Secrets,
 ): iam.PolicyStatement[] {
-  const { archiveBucket, stateBucket } = archive
+  const { archiveBucket, stateBucket, derivedBucket } = archive
   const own = archive.ownRetentions.flatMap(({ mailbox }) => [
     archiveBucket.arnForObjects(`raw/${mailbox}/*`),
     archiveBucket.arnForObjects(`ledger/${mailbox}/*`),
@@ -125,6 +125,11 @@ export function drainRights(
       ['s3:GetBucketVersioning', 's3:GetBucketObjectLockConfiguration'],
       [archiveBucket.bucketArn],
     ),
+    allow(
+      'StoreWhatIsDerived',
+      ['s3:PutObject'],
+      [derivedBucket.arnForObjects('attachments/*'), derivedBucket.arnForObjects('metadata/*')],
+    ),
     allow('WriteSnapshots', ['s3:PutObject'], [stateBucket.arnForObjects('snapshots/*')]),
     // Guarded by the bucket's policy, which lets through just the retention of the mailbox.
     ...(own.length > 0 ? [allow('KeepMailboxesByTheirOwnRule', ['s3:PutObjectRetention'], own)] : []),
@@ -135,7 +140,30 @@ export function drainRights(
       [archiveBucket, stateBucket],
       scope,
     ),
+    ...useKey('EncryptWhatIsDerived', ['kms:GenerateDataKey'], archive, [derivedBucket], scope),
     ...useSecrets(scope, secrets),
+  ]
+}
+
+/** Compares new segments with open cases and holds what matches: it sets holds and releases none, and reads no mail. */
+export function holdRights(scope: Construct, archive: IMailArchive): iam.PolicyStatement[] {
+  const { archiveBucket, stateBucket } = archive
+  const cases = archiveBucket.arnForObjects('evidence/cases/*')
+  return [
+    allow('ReadLedgersAndCases', ['s3:GetObject'], [archiveBucket.arnForObjects('ledger/*'), cases]),
+    allow('FindThem', ['s3:ListBucket'], [archiveBucket.bucketArn, stateBucket.bucketArn]),
+    allow('RecordHolds', ['s3:PutObject'], [cases]),
+    allow('HoldMail', ['s3:PutObjectLegalHold'], [archiveBucket.arnForObjects('raw/*')], {
+      StringEquals: { 's3:object-lock-legal-hold': 'ON' },
+    }),
+    allow('KeepPlace', ['s3:GetObject', 's3:PutObject'], [stateBucket.arnForObjects('holds/*')]),
+    ...useKey(
+      'UseTheKey',
+      ['kms:Decrypt', 'kms:GenerateDataKey'],
+      archive,
+      [archiveBucket, stateBucket],
+      scope,
+    ),
   ]
 }
 

@@ -20,6 +20,7 @@ import {
 import type { EventQueue } from './event-queue.ts'
 import type { IngestFunction } from './ingest-function.ts'
 import { countOf, total } from './ingest-metrics.ts'
+import type { NewSegments } from './new-segments.ts'
 import type { RequestQueue } from './request-queue.ts'
 
 /**
@@ -37,6 +38,7 @@ export interface IngestAlarmsProps {
   readonly functions: Readonly<Record<FunctionName, IngestFunction>>
   readonly requests: Readonly<Record<'probe' | 'drain', RequestQueue>>
   readonly scheduleDeadLetters: sqs.Queue
+  readonly newSegments: NewSegments
   readonly events: Readonly<Record<string, EventQueue>>
   /** One service for each shard. */
   readonly relays: readonly ecs.FargateService[]
@@ -72,6 +74,7 @@ export class IngestAlarms extends Construct {
     this.watchFunctions()
     this.watchQueues()
     this.watchMessages()
+    this.watchHolds()
     this.watchRelays()
   }
 
@@ -251,6 +254,22 @@ export class IngestAlarms extends Construct {
     this.add('quarantine-grew', {
       description: 'A message could not be fetched five times and was given up for now; its mailbox goes on.',
       metric: countOf(deployment, 'messagesQuarantined', 'drain-mailbox'),
+    })
+  }
+
+  /** Until it is held, a message is kept by its retention alone. */
+  private watchHolds(): void {
+    const { queue, deadLetters } = this.props.newSegments
+    this.add('new-mail-unheld', {
+      subject: 'late',
+      description: 'For five minutes new mail was not compared with the open cases of legal hold.',
+      metric: queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1) }),
+      threshold: 300,
+    })
+    this.add('new-mail-unheld', {
+      subject: 'dead',
+      description: 'New mail could not be compared with the open cases of legal hold.',
+      metric: waiting(deadLetters),
     })
   }
 

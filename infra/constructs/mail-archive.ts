@@ -34,6 +34,8 @@ export interface MailArchiveProps {
   readonly bucketName?: string | undefined
   /** @default made by CloudFormation from the stack's name */
   readonly stateBucketName?: string | undefined
+  /** @default made by CloudFormation from the stack's name */
+  readonly derivedBucketName?: string | undefined
   /**
    * `kms`: a customer-managed key with rotation and bucket keys. `s3`: keys that S3 owns.
    * @default kms
@@ -73,7 +75,9 @@ export interface IMailArchive {
   readonly archiveBucket: BucketNames
   /** Snapshots and the mailbox list; overwritten by compare-and-swap. */
   readonly stateBucket: BucketNames
-  /** Encrypts both; undefined when S3 does. */
+  /** Extracted attachments and long metadata; expires. */
+  readonly derivedBucket: BucketNames
+  /** Encrypts all of them; undefined when S3 does. */
   readonly encryptionKey: kms.IKey | undefined
   /** Mailboxes with a retention of their own. */
   readonly ownRetentions: readonly OwnRetention[]
@@ -124,6 +128,7 @@ export class MailArchive extends Construct implements IMailArchive {
       reason:
         'The CDK writes ObjectSizeGreaterThan as a number; CloudFormation takes it as the text that it asks for.',
     })
+    tellOfNewObjects(this.archiveBucket)
     if (props.eventHold) defaultEventHold(this.archiveBucket, props.eventHold.days)
     logs.of(this.archiveBucket, 'archive/')
     protectArchive(this.archiveBucket, {
@@ -146,7 +151,7 @@ export class MailArchive extends Construct implements IMailArchive {
     logs.of(this.stateBucket, 'state/')
 
     this.derivedBucket = new s3.Bucket(this, 'Derived', {
-      ...this.common(undefined),
+      ...this.common(props.derivedBucketName),
       lifecycleRules: [
         abortUploads,
         { id: 'expire-what-can-be-made-again', expiration: Duration.days(props.derivedDays ?? 90) },
@@ -203,6 +208,12 @@ export class MailArchive extends Construct implements IMailArchive {
         'A deployment may change the lock configuration while aws.retentionChange is true. Take it out again with the deployment after the change.',
       )
   }
+}
+
+/** To EventBridge, where whoever wants to know about new segments of ledgers makes a rule. The CDK's own way would take a function that may change buckets. */
+function tellOfNewObjects(bucket: s3.Bucket): void {
+  const resource = bucket.node.defaultChild as s3.CfnBucket
+  resource.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } }
 }
 
 const abortUploads: s3.LifecycleRule = {

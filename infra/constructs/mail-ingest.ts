@@ -8,6 +8,7 @@ import { Construct } from 'constructs'
 import { type MailboxConfig, portOf } from '../../shared/contract/config.ts'
 import type {
   DrainMailboxEnvironment,
+  HoldNewMailEnvironment,
   ProbeMailboxesEnvironment,
   ScheduleDrainsEnvironment,
 } from '../../shared/contract/environment.ts'
@@ -20,6 +21,7 @@ import { EventQueue } from './event-queue.ts'
 import {
   drainRights,
   find,
+  holdRights,
   postpone,
   probeRights,
   readMailboxes,
@@ -32,6 +34,7 @@ import { IngestAlarms } from './ingest-alarms.ts'
 import { IngestDashboard } from './ingest-dashboard.ts'
 import { IngestFunction } from './ingest-function.ts'
 import type { IMailArchive } from './mail-archive.ts'
+import { NewSegments } from './new-segments.ts'
 import { OperationsKey } from './operations-key.ts'
 import { RequestQueue } from './request-queue.ts'
 import { StaticNetwork } from './static-network.ts'
@@ -79,6 +82,9 @@ export interface MailIngestProps {
   readonly queueAgeMinutes?: number | undefined
 }
 
+/** Invocations of hold-new-mail at the same time; each writes to the same cases. */
+const HOLDS_AT_ONCE = 5
+
 /** Scheduler counts in minutes, and mailboxes may be due every minute. */
 const TICK = Duration.minutes(1)
 
@@ -90,6 +96,8 @@ export class MailIngest extends Construct {
   readonly functions: Readonly<Record<FunctionName, IngestFunction>>
   readonly drainRequests: RequestQueue
   readonly probeRequests: RequestQueue
+  /** What S3 tells of new segments of ledgers. */
+  readonly newSegments: NewSegments
   /** By the names that routes use. Two names may lead to one queue. */
   readonly eventQueues: Readonly<Record<string, EventQueue>>
   readonly alarmTopic: AlarmTopic
@@ -128,6 +136,11 @@ export class MailIngest extends Construct {
       fifo: true,
       worthFor: Duration.days(1),
     })
+    this.newSegments = new NewSegments(this, 'NewSegments', {
+      name: `${props.deployment}-new-segments`,
+      archiveBucket: props.archive.archiveBucket,
+      functionTimeout: timeoutOf('hold-new-mail'),
+    })
     this.eventQueues = this.makeEventQueues()
     const scheduleDeadLetters = new sqs.Queue(this, 'ScheduleDeadLetters', {
       ...QUEUE_PROPS,
@@ -138,6 +151,7 @@ export class MailIngest extends Construct {
       'schedule-drains': this.scheduleDrains(scheduleDeadLetters),
       'probe-mailboxes': this.probeMailboxes(),
       'drain-mailbox': this.drainMailbox(),
+      'hold-new-mail': this.holdNewMail(),
     }
     new FunctionSchedule(this, 'Schedule', {
       description: 'Mailsluice: asks which mailboxes are due',
@@ -167,6 +181,7 @@ export class MailIngest extends Construct {
       missedIntervals: props.missedIntervals ?? 3,
       queueAgeMinutes: props.queueAgeMinutes ?? 30,
       scheduleDeadLetters,
+      newSegments: this.newSegments,
       relays: this.relay?.services ?? [],
     })
     this.dashboard = new IngestDashboard(this, 'Dashboard', {
@@ -225,7 +240,10 @@ export class MailIngest extends Construct {
   private drainMailbox(): IngestFunction {
     const eventArns = [...new Set(Object.values(this.eventQueues).map(({ queueArn }) => queueArn))]
     const drain = this.makeFunction('drain-mailbox', {
-      environment: this.mailboxEnvironment satisfies DrainMailboxEnvironment,
+      environment: {
+        ...this.mailboxEnvironment,
+        DERIVED_BUCKET: this.props.archive.derivedBucket.bucketName,
+      } satisfies DrainMailboxEnvironment,
       statements: [
         ...drainRights(this, this.props.archive, this.secrets),
         send('AnnounceAndContinue', [...eventArns, this.drainRequests.queue.queueArn]),
@@ -239,6 +257,20 @@ export class MailIngest extends Construct {
     })
     drain.takesFrom(this.drainRequests.queue, FUNCTIONS['drain-mailbox'].batchSize, this.drainsAtOnce)
     return drain
+  }
+
+  private holdNewMail(): IngestFunction {
+    const { deployment, archive } = this.props
+    const hold = this.makeFunction('hold-new-mail', {
+      environment: {
+        DEPLOYMENT: deployment,
+        ARCHIVE_BUCKET: archive.archiveBucket.bucketName,
+        STATE_BUCKET: archive.stateBucket.bucketName,
+      } satisfies HoldNewMailEnvironment,
+      statements: holdRights(this, archive),
+    })
+    hold.takesFrom(this.newSegments.queue, FUNCTIONS['hold-new-mail'].batchSize, HOLDS_AT_ONCE)
+    return hold
   }
 
   private makeRelay(options: RelayOptions): IdleRelay {

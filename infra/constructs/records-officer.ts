@@ -41,6 +41,12 @@ export function empower(officer: iam.IRole, archive: s3.Bucket, key: kms.Key | u
       ],
       resources: [archive.arnForObjects('*')],
     }),
+    // New keys alone, as for everybody: steps of cases, receipts, tombstones.
+    new iam.PolicyStatement({
+      sid: 'RecordDecisions',
+      actions: ['s3:PutObject'],
+      resources: [archive.arnForObjects('evidence/*'), archive.arnForObjects('ledger/*')],
+    }),
     new iam.PolicyStatement({
       sid: 'FindVersions',
       actions: [
@@ -53,13 +59,13 @@ export function empower(officer: iam.IRole, archive: s3.Bucket, key: kms.Key | u
       resources: [archive.bucketArn],
     }),
   ]
-  const decrypt = { sid: 'ReadVersions', actions: ['kms:Decrypt'] }
+  const useKey = { sid: 'ReadAndRecord', actions: ['kms:Decrypt', 'kms:GenerateDataKey'] }
   if (officer instanceof RecordsOfficer) {
     for (const statement of statements) officer.addToPolicy(statement)
     if (key)
       officer.addToPolicy(
         new iam.PolicyStatement({
-          ...decrypt,
+          ...useKey,
           resources: [key.keyArn],
           conditions: throughS3(archive, [archive]),
         }),
@@ -73,6 +79,6 @@ export function empower(officer: iam.IRole, archive: s3.Bucket, key: kms.Key | u
   }
   // In a key policy `*` is the key. It does not name the bucket, which names the key.
   key?.addToResourcePolicy(
-    new iam.PolicyStatement({ ...decrypt, principals, resources: ['*'], conditions: throughS3(archive) }),
+    new iam.PolicyStatement({ ...useKey, principals, resources: ['*'], conditions: throughS3(archive) }),
   )
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
-import type { Octets } from '../octets.ts'
+import type { OctetsToStore } from '../octets.ts'
 
 export interface Expected {
   readonly octets: number
@@ -46,7 +46,7 @@ async function* exactly(
  */
 export function octetsToStore(
   key: string,
-  body: Octets,
+  body: OctetsToStore,
   open: () => AsyncIterable<Buffer> = () => body.open(),
 ): AsyncGenerator<Buffer> {
   const fail = (what: string, cause?: unknown): IngestError =>

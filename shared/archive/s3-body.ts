@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { Octets } from '../octets.ts'
+import type { OctetsToStore } from '../octets.ts'
 import { octetsToStore } from './exact-octets.ts'
 
 /**
@@ -8,7 +8,7 @@ import { octetsToStore } from './exact-octets.ts'
  */
 export async function withBody<T>(
   key: string,
-  octets: Octets,
+  octets: OctetsToStore,
   send: (body: Buffer | Readable, abort: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
   if (octets.buffer) {

@@ -14,6 +14,7 @@ export const ALARM_KINDS = [
   'events-dead',
   'events-pending',
   'archive-write-denied',
+  'new-mail-unheld',
   'quarantine-grew',
   'relay-down',
   'relay-unwatched',

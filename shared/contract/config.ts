@@ -155,6 +155,14 @@ const configSchema = z.strictObject({
     .strictObject({ bucket: z.string().min(3) })
     .optional()
     .describe('Bucket for snapshots and the mailbox list; without it every drain folds the whole ledger.'),
+  derived: z
+    .strictObject({
+      bucket: formed(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'an S3 bucket name'),
+    })
+    .optional()
+    .describe(
+      'Bucket for extracted attachments and for metadata that is too long for an event; without it there are none, but with --local.',
+    ),
   seal: z
     .strictObject({
       key: formed(/^(file:.+|kms:.+)$/, 'file:PATH or kms:KEY (ARN, id or alias/NAME)')
@@ -202,17 +210,17 @@ export function validateConfig(value: unknown): ConfigResult {
   return { problems: problems.sort(BY_PLACE.compare) }
 }
 
-/** What is accepted and has no effect yet: each a line `path: what does not happen`. To be told wherever it would be expected to act. */
-export function settingsWithoutEffect({ routes }: Config): readonly string[] {
-  return [
-    ...routes.flatMap(({ extract }, index) =>
-      extract
-        ? [
-            `routes[${index}].extract: accepted and not acted upon yet: no attachment is stored by itself; the event lists each one`,
-          ]
-        : [],
-    ),
-  ]
+/** What has no effect as things are: each a line `path: what does not happen`. To be told wherever it would be expected to act. */
+export function settingsWithoutEffect(
+  { routes }: Pick<Config, 'routes'>,
+  derived: { readonly available: boolean },
+): readonly string[] {
+  if (derived.available) return []
+  return routes.flatMap(({ extract }, index) =>
+    extract === undefined
+      ? []
+      : [`routes[${index}].extract: derived.bucket is missing, so that no attachment is stored by itself`],
+  )
 }
 
 /** The default port of a mailbox. */

@@ -13,7 +13,12 @@ export type ProbeMailboxesEnvironment = Readonly<
 >
 
 /** functions/drain-mailbox.lambda.ts. It sends its continuations to the queue that it is called from. */
-export type DrainMailboxEnvironment = Readonly<Record<Common | 'ARCHIVE_BUCKET' | 'DRAIN_QUEUE_URL', string>>
+export type DrainMailboxEnvironment = Readonly<
+  Record<Common | 'ARCHIVE_BUCKET' | 'DERIVED_BUCKET' | 'DRAIN_QUEUE_URL', string>
+>
+
+/** functions/hold-new-mail.lambda.ts */
+export type HoldNewMailEnvironment = Readonly<Record<Common | 'ARCHIVE_BUCKET', string>>
 
 /** The variables of a process, or what a test has in their place. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -31,7 +36,14 @@ export interface ScheduleDrainsSettings extends CommonSettings {
 /** Of the functions that sign in to mailboxes. */
 export interface MailboxFunctionSettings extends CommonSettings {
   readonly archiveBucket: string
+  /** Of the drain alone. */
+  readonly derivedBucket?: string
   readonly drainQueueUrl: string
+}
+
+/** Of functions/hold-new-mail.lambda.ts. */
+export interface HoldNewMailSettings extends CommonSettings {
+  readonly archiveBucket: string
 }
 
 /** Of functions/idle-relay.task.ts; the variables are in idle-relay.ts. */
@@ -45,6 +57,8 @@ const NAME = /^[a-z][a-z0-9-]{0,62}$/
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 const QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]$/
 const FIFO_QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]\.fifo$/
+
+const ARCHIVE_BUCKET = ['ARCHIVE_BUCKET', BUCKET, 'the name of an S3 bucket'] as const
 
 /** EventBridge Scheduler counts in minutes; a tick longer than an hour would be late for everybody. */
 const TICK_SECONDS = { least: 60, most: 3600 } as const
@@ -70,7 +84,17 @@ export function readProbeMailboxesEnvironment(environment: Environment): Mailbox
 
 /** Throws a TypeError that names every variable that is missing, empty or malformed. */
 export function readDrainMailboxEnvironment(environment: Environment): MailboxFunctionSettings {
-  return readMailboxFunction(environment)
+  const read = new Reader(environment)
+  return read.finish({
+    ...readVisitor(read),
+    derivedBucket: read.matching('DERIVED_BUCKET', BUCKET, 'the name of an S3 bucket'),
+  })
+}
+
+/** Throws a TypeError that names every variable that is missing, empty or malformed. */
+export function readHoldNewMailEnvironment(environment: Environment): HoldNewMailSettings {
+  const read = new Reader(environment)
+  return read.finish({ ...readCommon(read), archiveBucket: read.matching(...ARCHIVE_BUCKET) })
 }
 
 /** Throws a TypeError that names every variable that is missing, empty or malformed. */
@@ -94,7 +118,7 @@ function readMailboxFunction(environment: Environment): MailboxFunctionSettings 
 function readVisitor(read: Reader): MailboxFunctionSettings {
   return {
     ...readCommon(read),
-    archiveBucket: read.matching('ARCHIVE_BUCKET', BUCKET, 'the name of an S3 bucket'),
+    archiveBucket: read.matching(...ARCHIVE_BUCKET),
     drainQueueUrl: read.matching('DRAIN_QUEUE_URL', FIFO_QUEUE_URL, 'the URL of an SQS FIFO queue'),
   }
 }

@@ -98,6 +98,7 @@ export type ResetData = z.infer<typeof resetDataSchema>
 export type SuspendedData = z.infer<typeof suspendedDataSchema>
 export type ResumedData = z.infer<typeof resumedDataSchema>
 export type Event = z.infer<typeof eventSchema>
+export type ArchivedEvent = Extract<Event, { readonly type: typeof MESSAGE_ARCHIVED }>
 
 /** `<mailbox>/<sha256>`: at most 128 characters, what SQS allows as a MessageDeduplicationId. */
 export function archivedEventId(mailbox: MailboxId, digest: Sha256): string {

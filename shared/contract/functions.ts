@@ -19,6 +19,11 @@ export const FUNCTIONS = {
    * TLS and SHA-256.
    */
   'drain-mailbox': { timeoutSeconds: 300, memoryMib: 1024, batchSize: 1 },
+  /**
+   * Called by its queue, with what S3 tells of new segments of ledgers, with ReportBatchItemFailures. It reads those segments and the last step of each
+   * open case, and holds what matches: a second for 500 messages.
+   */
+  'hold-new-mail': { timeoutSeconds: 60, memoryMib: 256, batchSize: 10 },
 } as const satisfies Record<string, { timeoutSeconds: number; memoryMib: number; batchSize?: number }>
 
 export type FunctionName = keyof typeof FUNCTIONS

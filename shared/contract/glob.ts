@@ -1,3 +1,11 @@
+import * as z from 'zod'
+
+export const globsSchema = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
+    error: 'expected a glob or a list of them',
+  })
+  .describe('A glob (`*` and `?`) or a list of them; any may match; case does not count.')
+
 /**
  * Whether the whole of `value` is what `pattern` describes: `*` stands for any run of characters, also an empty one,
  * `?` for exactly one; there is no escape. Case does not count, nor does how an accented letter is composed (NFC), so that

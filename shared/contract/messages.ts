@@ -26,6 +26,11 @@ export const probeRequestSchema = z.strictObject({
   mailboxes: z.array(mailboxIdSchema).min(1),
 })
 
+/** What EventBridge tells of an object that was created in a bucket (Amazon S3 User Guide, "EventBridge event message structure"). */
+const objectCreatedSchema = z.object({
+  detail: z.object({ bucket: z.object({ name: z.string() }), object: z.object({ key: z.string() }) }),
+})
+
 /** `scheduledAt` is undefined when somebody called by hand. */
 export interface Tick {
   readonly scheduledAt: Date | undefined
@@ -42,6 +47,12 @@ export type ProbeRequest = Omit<z.infer<typeof probeRequestSchema>, 'mailboxes'>
 export function parseTick(input: unknown): Tick {
   const { scheduledAt } = tickSchema.parse(input ?? {})
   return { scheduledAt: scheduledAt === undefined ? undefined : new Date(scheduledAt) }
+}
+
+/** Throws a ZodError for anything else. */
+export function parseObjectCreated(body: string): { readonly bucket: string; readonly key: string } {
+  const { detail } = objectCreatedSchema.parse(JSON.parse(body))
+  return { bucket: detail.bucket.name, key: detail.object.key }
 }
 
 export function encodeDrainRequest(request: DrainRequest): string {

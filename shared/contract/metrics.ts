@@ -24,6 +24,8 @@ export const METRICS = {
   messagesAnnounced: 'MessagesAnnounced',
   /** Archived, and SQS refused the event for now. */
   messagesPending: 'MessagesPending',
+  /** hold-new-mail: messages held for open cases as they came. */
+  newMailHeld: 'NewMailHeld',
   messagesFailed: 'MessagesFailed',
   messagesQuarantined: 'MessagesQuarantined',
   octetsFetched: 'OctetsFetched',

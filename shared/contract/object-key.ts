@@ -9,10 +9,13 @@ import { type CaseName, type MailboxId, mailboxId, type ObjectKey, type Sha256, 
 //                    evidence/retention/<id>.ndjson          what was kept longer, and by whose order
 //                    evidence/seals/<seq>.ndjson             seal <seq> over all ledgers, ten digits
 //                    evidence/coverage/<sha256>.ndjson       the segments up to which ledgers are sealed, by its own digest
+//                    evidence/certificates/<mailboxId>/<time>.ndjson  what server and archive had at a time, and every difference
 //   state bucket     snapshots/<mailboxId>.json              the fold of the ledger, a cache
 //                    holds/<mailboxId>.json                  how far new mail was compared with the cases, a cache
 //                    suspensions/<mailboxId>.json            a mailbox whose log-ins failed, and when the next one may be tried
 //                    mailboxes.json                          the mailbox list that the Lambdas read
+//   derived bucket   attachments/<mailboxId>/<aa>/<sha256>   the decoded octets of an attachment
+//                    metadata/<mailboxId>/<aa>/<sha256>.json what an event was cut from; the digest is of this object
 
 const RAW = /^raw\/([a-z0-9][a-z0-9-]{0,62})\/([0-9a-f]{2})\/([0-9a-f]{64})\.eml$/
 const CASE_STEP = /^evidence\/cases\/([a-z0-9][a-z0-9-]{0,62})\/(\d{10})\.ndjson$/
@@ -82,6 +85,15 @@ export function holdCursorKey(mailbox: MailboxId): ObjectKey {
 
 export const EVIDENCE_PREFIX = 'evidence/'
 
+export function certificatesPrefix(mailbox: MailboxId): string {
+  return `evidence/certificates/${mailbox}/`
+}
+
+/** Keys of later certificates sort later. */
+export function certificateKey(mailbox: MailboxId, at: Date): ObjectKey {
+  return `${certificatesPrefix(mailbox)}${at.toISOString().replace(/[-:.]/g, '')}.ndjson` as ObjectKey
+}
+
 /** The mailbox under whose prefix a key is, legal or not. */
 export function mailboxOfKey(key: string): MailboxId | undefined {
   const [, mailbox] = /^(?:raw|ledger)\/([a-z0-9][a-z0-9-]{0,62})\//.exec(key) ?? []
@@ -111,4 +123,12 @@ export function snapshotKey(mailbox: MailboxId): ObjectKey {
 
 export function suspensionKey(mailbox: MailboxId): ObjectKey {
   return `suspensions/${mailbox}.json` as ObjectKey
+}
+
+export function attachmentKey(mailbox: MailboxId, digest: Sha256): ObjectKey {
+  return `attachments/${mailbox}/${digest.slice(0, 2)}/${digest}` as ObjectKey
+}
+
+export function metadataKey(mailbox: MailboxId, digest: Sha256): ObjectKey {
+  return `metadata/${mailbox}/${digest.slice(0, 2)}/${digest}.json` as ObjectKey
 }

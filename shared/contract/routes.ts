@@ -1,13 +1,9 @@
 import * as z from 'zod'
 import { MESSAGE_CLASSES } from './event.ts'
+import { extractSchema } from './extract.ts'
+import { globsSchema } from './glob.ts'
 
 // Routes, as they stand in mailsluice.yaml: conditions on a message, and the queues of those that meet them (docs/routes.md).
-
-const globsSchema = z
-  .union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
-    error: 'expected a glob or a list of them',
-  })
-  .describe('A glob (`*` and `?`) or a list of them; any may match; case does not count.')
 
 const attachmentSchema = z
   .union(
@@ -78,10 +74,7 @@ export const routeSchema = z.strictObject({
     .boolean()
     .optional()
     .describe('The routes below are looked at, too; those that match add their queues.'),
-  extract: z
-    .array(z.string().min(1))
-    .optional()
-    .describe('Media types of attachments to store in the derived bucket.'),
+  extract: extractSchema.optional(),
 })
 
 export type Globs = z.infer<typeof globsSchema>

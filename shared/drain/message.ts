@@ -5,6 +5,7 @@ import type { MailboxData } from '../contract/event.ts'
 import type { DrainId, Epoch, Sha256 } from '../contract/ids.ts'
 import { rawKey } from '../contract/object-key.ts'
 import { headerFieldsOf, type RouteConfig } from '../contract/routes.ts'
+import type { DerivedStore } from '../derived/derived.ts'
 import { IngestError } from '../errors.ts'
 import { catalogue } from '../ledger/catalogue.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -17,6 +18,7 @@ import { present } from '../present.ts'
 import type { Announcer } from '../queue/announcer.ts'
 import type { OutgoingEvent } from '../queue/queue.ts'
 import { queuesTaken, routesTaken } from '../routing.ts'
+import { extractAttachments, keepWhole } from './derivation.ts'
 import type { Outcome } from './segment-writer.ts'
 
 // The path of one message: archive and parse beside fetching, announce when its segment closes. What comes of it is an entry for the segment.
@@ -27,6 +29,7 @@ export interface MessageContext {
   readonly drain: DrainId
   readonly ledger: Ledger
   readonly archive: Archive
+  readonly derived: DerivedStore | undefined
   readonly parser: Parser
   readonly announcer: Announcer
   readonly now: () => Date
@@ -123,7 +126,7 @@ async function readyToAnnounce(
   return { entry, record: true, unannounced: { octets: Buffer.byteLength(event.body), announce } }
 }
 
-/** Parses and routes an archived message: its event, the queues that get it, and what it was made of. */
+/** Parses and routes an archived message and stores what is derived of it: its event, the queues that get it, and what it was made of. */
 export async function eventOf(
   message: FetchedMessage,
   stored: Stored,
@@ -133,10 +136,11 @@ export async function eventOf(
   readonly event: OutgoingEvent
   readonly parsed: ParsedMessage
 }> {
-  const { mailbox, routes, parser, archive, now } = context
+  const { mailbox, routes, parser, archive, derived, now } = context
   const { octets } = message
   const parsed = await parser.parse(octets, headerFieldsOf(routes))
   const key = rawKey(mailbox.id, octets.sha256)
+  const routed = routesTaken(routes, { mailbox: mailbox.id, parsed })
   const event = archivedEvent({
     mailbox: mailbox.id,
     time: now(),
@@ -149,9 +153,10 @@ export async function eventOf(
     },
     server: mailboxData(mailbox, message, message.metadata),
     parsed,
+    attachments: await extractAttachments(mailbox.id, octets, parsed, routed, derived),
   })
-  const queues = queuesTaken(routesTaken(routes, { mailbox: mailbox.id, parsed }))
-  return { queues, event: { id: event.id, group: mailbox.id, body: encodeEvent(event) }, parsed }
+  const body = encodeEvent(await keepWhole(mailbox.id, event, derived))
+  return { queues: queuesTaken(routed), event: { id: event.id, group: mailbox.id, body }, parsed }
 }
 
 /** What became of an event on one queue. `refused`: why it was not taken. */

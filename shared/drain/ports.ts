@@ -3,6 +3,7 @@ import type { MailboxConfig } from '../contract/config.ts'
 import type { DrainId } from '../contract/ids.ts'
 import type { RouteConfig } from '../contract/routes.ts'
 import type { Deadline } from '../deadline.ts'
+import type { DerivedStore } from '../derived/derived.ts'
 import type { MailboxSession } from '../mailbox/mailbox.ts'
 import type { Spool } from '../octets.ts'
 import type { Parser } from '../parser/parser.ts'
@@ -17,6 +18,8 @@ export interface DrainPorts {
   readonly archive: Archive
   /** Undefined: no snapshot is kept, and every drain folds the whole ledger. */
   readonly state: StateStore | undefined
+  /** Undefined: no attachment is extracted, and what an event is cut from is in the message alone. */
+  readonly derived: DerivedStore | undefined
   readonly queues: EventQueues
   readonly parser: Parser
   readonly spool: Spool

@@ -14,6 +14,8 @@ export interface Quarantine {
   readonly code: string
   /** The size limit in force when it was too large. */
   readonly limitOctets?: number | undefined
+  /** Somebody has decided that it is not archived. */
+  readonly dismissed?: true | undefined
 }
 
 /** Where a message stands on the server. */
@@ -167,6 +169,17 @@ export class Fold {
         return
       case 'acknowledge':
         return
+      case 'refetch':
+        this.#refetch(entry)
+        return
+      case 'dismissed': {
+        const { failed, quarantined } = this.#open(entry)
+        const code = quarantined.get(serverId(entry.id))?.code ?? 'DISMISSED'
+        failed.delete(serverId(entry.id))
+        // Without the limit that it was over: a higher one does not bring it back.
+        quarantined.set(serverId(entry.id), { code, dismissed: true })
+        return
+      }
       case 'delete':
         this.#deleting.add(entry.sha256)
         return
@@ -199,6 +212,14 @@ export class Fold {
         taken: takenBy(entry),
         places,
       })
+    }
+  }
+
+  #refetch(entry: Extract<Entry, { type: 'refetch' }>): void {
+    const folder = this.#open(entry)
+    for (const id of eachId(entry.ids)) {
+      this.#forget(folder, id)
+      folder.failed.set(id, { attempts: 0, code: 'REFETCH' })
     }
   }
 
@@ -324,6 +345,12 @@ function addAll(ids: IdDays, list: IdList): void {
   const { runs, uidls } = readIdList(list)
   for (const [from, to] of runs) ids.addRun(from, to, 0)
   for (const uidl of uidls) ids.add(serverId(uidl), 0)
+}
+
+function* eachId(list: IdList): Generator<ServerId> {
+  const { runs, uidls } = readIdList(list)
+  for (const [from, to] of runs) for (let uid = from; uid <= to; uid++) yield serverId(uid)
+  for (const uidl of uidls) yield serverId(uidl)
 }
 
 /** Ids come back from JSON without their brand. */

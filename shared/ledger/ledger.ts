@@ -326,14 +326,13 @@ async function readSnapshot(
   return { snapshot: believed ? snapshot : undefined, revision: entry.revision }
 }
 
-/** The segment that the kept snapshot was taken after; undefined when there is none. */
-export async function snapshotHead(
+/** What was noted beside the ledger when a drain ended; undefined when there is no snapshot. A cache: it may be old, and is compared with nothing. */
+export async function readNotes(
   mailbox: MailboxId,
   state: StateStore,
-): Promise<{ readonly seq: number; readonly sha256: Sha256 } | undefined> {
+): Promise<Pick<Snapshot, 'seq' | 'sha256' | 'seen'> | undefined> {
   const entry = await state.read(snapshotKey(mailbox))
-  const snapshot = entry && parseSnapshot(entry.content)
-  return snapshot && { seq: snapshot.seq, sha256: snapshot.sha256 }
+  return entry && parseSnapshot(entry.content)
 }
 
 function parseSnapshot(content: Buffer): Snapshot | undefined {

@@ -18,14 +18,16 @@ const place = { folder: z.string().min(1), epoch }
 /** An event that no queue has taken yet and that cannot be made again from the archive. */
 const unsent = z.object({ id: z.string(), queue: z.string(), body: z.string(), refused: z.string() })
 
+/** Who and why. */
+const decision = { by: z.string().min(1), reason: z.string().min(1) }
+
 /** Of a message that leaves the archive. */
 const deletion = {
   sha256: digest,
   octets,
   versionId: z.string().optional(),
   ground: z.enum(['expired', 'erasure']),
-  by: z.string().min(1),
-  reason: z.string().min(1),
+  ...decision,
 }
 
 const headerSchema = z.object({
@@ -53,8 +55,8 @@ const headerSchema = z.object({
       certificateSha256: z.string().optional(),
     })
     .optional(),
-  /** The policy in force, as configured. */
-  afterArchive: z.unknown(),
+  /** The policy in force, as configured; absent in what no drain wrote. */
+  afterArchive: z.unknown().optional(),
 })
 
 /**
@@ -154,6 +156,10 @@ const entrySchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('delete'), ...deletion }),
   /** Receipt and tombstone: the version is gone, and this is what is left of it. */
   z.object({ type: z.literal('deleted'), ...deletion }),
+  /** Somebody wants these fetched by the next drain, whatever is recorded of them: they are in quarantine, or missing from the archive. */
+  z.object({ type: z.literal('refetch'), ...place, ids, ...decision }),
+  /** Somebody has decided that a message in quarantine is not archived. */
+  z.object({ type: z.literal('dismissed'), ...place, id, ...decision }),
   /** Receipt: the server confirmed. */
   z.object({ type: z.literal('acknowledged'), ...place, action: z.unknown(), effect: z.string(), ids }),
 ])

@@ -36,7 +36,8 @@ export class LineEnds {
   }
 }
 
-function withLf(octets: Buffer): Buffer {
+/** The same octets with LF for each CR. */
+export function withLf(octets: Buffer): Buffer {
   const copy = Buffer.from(octets)
   for (let at = copy.indexOf(CR); at >= 0; at = copy.indexOf(CR, at + 1)) copy[at] = LF
   return copy

@@ -41,9 +41,11 @@ export class MessageReader implements ScanHandler {
     this.#scanner.write(octets)
   }
 
-  end(): ParsedMessage {
+  /** `bareCr`: the lines of the message end with CR alone, and were given with LF. */
+  end(bareCr: boolean): ParsedMessage {
+    if (bareCr) this.problem('BARE_CR_LINE_ENDS')
     this.#scanner.end()
-    return this.#result()
+    return this.#result(bareCr)
   }
 
   open(block: Buffer, place: Place): Body {
@@ -106,12 +108,12 @@ export class MessageReader implements ScanHandler {
     this.#endPart = sink.end
   }
 
-  #result(): ParsedMessage {
+  #result(bareCr: boolean): ParsedMessage {
     return {
       ...readHeader(this.#fields ?? readHeaderFields(Buffer.alloc(0)), this.#parts, this.#furtherFields),
       text: this.#text.result(),
       attachments: this.#attachments.list,
-      encoded: this.#attachments.encoded,
+      encoded: bareCr ? withBareCr(this.#attachments.encoded) : this.#attachments.encoded,
       attachmentsTruncated: this.#attachments.truncated || this.#partBounds.exceeded,
       parse: parseData(this.#codes),
     }
@@ -130,4 +132,8 @@ function depthOf(place: Place): number {
 function isBodyText(type: string, header: PartHeader, place: Place): boolean {
   if (header.disposition === 'attachment' || (type !== 'text/plain' && type !== 'text/html')) return false
   return place.number === 1 || (place.within !== 'related' && header.name === undefined)
+}
+
+function withBareCr(encoded: ParsedMessage['encoded']): ParsedMessage['encoded'] {
+  return Object.fromEntries(Object.entries(encoded).map(([path, part]) => [path, { ...part, bareCr: true }]))
 }

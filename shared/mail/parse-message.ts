@@ -22,8 +22,7 @@ export async function parseMessage(
     if (reader.done) break
   }
   reader.write(lineEnds.rest())
-  if (lineEnds.bareCr) reader.problem('BARE_CR_LINE_ENDS')
-  return reader.end()
+  return reader.end(lineEnds.bareCr)
 }
 
 async function* turns(octets: Buffer): AsyncGenerator<Buffer> {

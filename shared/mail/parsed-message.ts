@@ -10,6 +10,8 @@ export interface Extent {
 export interface EncodedPart extends Extent {
   /** Content-Transfer-Encoding, lower case; '' when absent. */
   readonly encoding: string
+  /** The lines of the message end with CR alone: it is read with LF in its place. */
+  readonly bareCr?: true
 }
 
 /** What is read out of a message's octets; the part of the event that depends on nothing else. */

@@ -5,7 +5,7 @@ import { type CaseName, type MailboxId, SHA256_PATTERN, type Sha256 } from '../c
 import { holdCursorKey, ledgerKey, ledgerPrefix, parseLedgerKey } from '../contract/object-key.ts'
 import { readSegment, readSegments } from '../ledger/ledger.ts'
 import { CASES } from '../limits.ts'
-import type { Revision, StateStore } from '../state/state.ts'
+import type { StateStore } from '../state/state.ts'
 import { caseMessageOf } from './hold.ts'
 import { matcherOf, messagesIn } from './query.ts'
 
@@ -40,14 +40,13 @@ export async function holdNewMail(
   ports: NewMailPorts,
 ): Promise<NewMailReport> {
   const { archive, state } = ports
-  const { cursor, revision } = await readCursor(mailbox, ports)
+  const cursor = await readCursor(mailbox, ports)
   const last = await lastSegment(mailbox, ports, cursor)
   if (last === undefined) return { mailbox, segments: 0, held: 0 }
   const cases = (await openCases(archive)).map(({ header }) => ({
     name: header.case,
     matchers: header.queries.map(matcherOf),
   }))
-  let head = cursor
   let segments = 0
   let held = 0
   // Where no case is open the last segment alone is read, for the cursor.
@@ -63,9 +62,9 @@ export async function holdNewMail(
       const order = { by, reason: `new mail in segment ${seq} of ${mailbox}` }
       held += await holdInSteps(name, meant.map(caseMessageOf), order, ports)
     }
-    head = { seq, sha256: segment.sha256 }
+    // After each, for who is stopped by his deadline.
+    await state?.write(holdCursorKey(mailbox), encodeCursor({ seq, sha256: segment.sha256 }), 'any')
   }
-  if (head && state) await saveCursor(mailbox, head, state, revision)
   return { mailbox, segments, held }
 }
 
@@ -98,24 +97,16 @@ async function lastSegment(
 }
 
 /** Believed only if the archive holds that segment: one of another bucket must not hide mail. */
-async function readCursor(
-  mailbox: MailboxId,
-  { archive, state }: NewMailPorts,
-): Promise<{ cursor: Cursor | undefined; revision: Revision | undefined }> {
+async function readCursor(mailbox: MailboxId, { archive, state }: NewMailPorts): Promise<Cursor | undefined> {
   const entry = await state?.read(holdCursorKey(mailbox))
   const cursor = entry && parseCursor(entry.content)
   const facts = cursor && (await archive.find(ledgerKey(mailbox, cursor.seq)))
-  return { cursor: facts?.sha256 === cursor?.sha256 ? cursor : undefined, revision: entry?.revision }
+  return facts?.sha256 === cursor?.sha256 ? cursor : undefined
 }
 
-/** Who was slower leaves the other's in place: at worst the next call looks at some segments again. */
-async function saveCursor(
-  mailbox: MailboxId,
-  { seq, sha256 }: Cursor,
-  state: StateStore,
-  revision: Revision | undefined,
-): Promise<void> {
-  await state.write(holdCursorKey(mailbox), Buffer.from(JSON.stringify({ seq, sha256 })), revision)
+/** Of two that are written at the same time either is right: what it stands for was compared. */
+function encodeCursor({ seq, sha256 }: Cursor): Buffer {
+  return Buffer.from(JSON.stringify({ seq, sha256 }))
 }
 
 function parseCursor(content: Buffer): Cursor | undefined {

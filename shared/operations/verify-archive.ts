@@ -9,9 +9,10 @@ import {
   rawPrefix,
   snapshotKey,
 } from '../contract/object-key.ts'
-import { snapshotHead } from '../ledger/ledger.ts'
+import { readNotes } from '../ledger/ledger.ts'
 import { VERIFY } from '../limits.ts'
 import type { StateStore } from '../state/state.ts'
+import { latestCertificate } from './reconciliation/stored-certificate.ts'
 import { type Checkpoint, emptyTally, type Tally } from './verification/checkpoint.ts'
 import type { Finding } from './verification/finding.ts'
 import { type Inspected, type Inspector, inspect, type Recorded } from './verification/inspection.ts'
@@ -278,9 +279,13 @@ class ArchiveVerifier {
 const LAST = '\u{10ffff}'
 
 /** Where the ledger's state is noted outside of the ledger: whoever rewrites it consistently has to have changed these too. */
-async function anchorsOf(mailbox: MailboxId, { state }: VerifyPorts): Promise<Anchor[]> {
-  const head = state && (await snapshotHead(mailbox, state))
-  return head ? [{ ...head, source: snapshotKey(mailbox) }] : []
+async function anchorsOf(mailbox: MailboxId, { archive, state }: VerifyPorts): Promise<Anchor[]> {
+  const notes = state && (await readNotes(mailbox, state))
+  const certificate = await latestCertificate(mailbox, archive)
+  return [
+    ...(notes ? [{ seq: notes.seq, sha256: notes.sha256, source: snapshotKey(mailbox) }] : []),
+    ...(certificate?.ledger ? [{ ...certificate.ledger, source: certificate.key }] : []),
+  ]
 }
 
 /** In the order of the entries. */

@@ -282,7 +282,7 @@ describe('a mistake names its path and what is expected', () => {
     [
       'a section that there is not',
       { archiv: {} },
-      'archiv: unknown setting; expected one of archive, state, queues, routes, mailboxes, aws',
+      'archiv: unknown setting; expected one of archive, state, derived, queues, routes, mailboxes, aws',
     ],
     [
       'a task size that Fargate has not',

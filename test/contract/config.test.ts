@@ -92,12 +92,15 @@ describe('a configuration', () => {
     assert.deepEqual(validateConfig(JSON.parse(JSON.stringify(config))).config, config)
   })
 
-  test('tells what it asks for and nobody does yet', () => {
+  test('tells what it asks for and nobody does: extraction without a bucket for it', () => {
+    const without = { available: false }
+
     assert.deepEqual(
-      settingsWithoutEffect(accepted(WHOLE)).map((line) => line.slice(0, line.indexOf(':'))),
+      settingsWithoutEffect(accepted(WHOLE), without).map((line) => line.slice(0, line.indexOf(':'))),
       ['routes[0].extract'],
     )
-    assert.deepEqual(settingsWithoutEffect(accepted(WHOLE.replace(/, extract.*]/g, ''))), [])
+    assert.deepEqual(settingsWithoutEffect(accepted(WHOLE), { available: true }), [])
+    assert.deepEqual(settingsWithoutEffect(accepted(WHOLE.replace(/, extract.*]/g, '')), without), [])
   })
 })
 

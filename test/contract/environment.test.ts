@@ -17,6 +17,7 @@ const DRAIN = {
   DEPLOYMENT: 'mailsluice',
   STATE_BUCKET: 'acme-mail-state',
   ARCHIVE_BUCKET: 'acme-mail-archive',
+  DERIVED_BUCKET: 'acme-mail-derived',
   DRAIN_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/123456789012/drain-requests.fifo',
 }
 const RELAY = { ...DRAIN, HEALTH_PORT: '8790', HEARTBEAT_FILE: '/tmp/alive' }
@@ -46,7 +47,7 @@ describe('the environment of a function', () => {
       drainQueueUrl: DRAIN.DRAIN_QUEUE_URL,
     }
     assert.deepEqual(readProbeMailboxesEnvironment(DRAIN), expected)
-    assert.deepEqual(readDrainMailboxEnvironment(DRAIN), expected)
+    assert.deepEqual(readDrainMailboxEnvironment(DRAIN), { ...expected, derivedBucket: 'acme-mail-derived' })
   })
 
   test('may name queues of an emulator', () => {
@@ -75,6 +76,7 @@ describe('the environment of a function', () => {
     ['DEPLOYMENT', 'Mailsluice Production'],
     ['STATE_BUCKET', 's3://acme-mail-state'],
     ['ARCHIVE_BUCKET', 'Acme_Archive'],
+    ['DERIVED_BUCKET', 'Acme_Derived'],
     ['DRAIN_QUEUE_URL', 'drain-requests.fifo'],
     // FIFO is what keeps two drains of one mailbox apart.
     ['DRAIN_QUEUE_URL', 'https://sqs.eu-central-1.amazonaws.com/123456789012/drain-requests'],

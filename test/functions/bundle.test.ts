@@ -47,7 +47,7 @@ describe('the bundles', () => {
   test('have the SDK in them, for that of the runtime is older', () => {
     for (const { name, folder, inputs } of bundles) {
       assert.ok(
-        inputs.some((file) => file.includes('@aws-sdk/client-sqs')),
+        inputs.some((file) => file.includes('@aws-sdk/client-s3')),
         name,
       )
       for (const file of readdirSync(folder).filter((each) => each.endsWith('.mjs')))

@@ -35,9 +35,14 @@ describe('marked secrets, through what is deployed', () => {
     s3 = await startScriptedS3({
       'mail-archive': { versioning: 'Enabled', objectLock: { mode: 'GOVERNANCE', days: 1 } },
       'mail-state': {},
+      'mail-derived': {},
     })
     const { bundles, remove } = await bundleForTest()
-    const buckets = { archiveBucket: 'mail-archive', stateBucket: 'mail-state' }
+    const buckets = {
+      archiveBucket: 'mail-archive',
+      stateBucket: 'mail-state',
+      derivedBucket: 'mail-derived',
+    }
     world = await LambdaWorld.open({
       s3: { endpoint: s3.endpoint, region: 'eu-central-1', credentials: CREDENTIALS, ...buckets },
       bundles,

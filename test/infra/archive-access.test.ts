@@ -18,6 +18,7 @@ const NEW = { 's3:if-none-match': '*' }
 const drain = roleOf(world, world.one('AWS::IAM::Role', 'MailIngestdrainmailbox')[0])
 const probe = roleOf(world, world.one('AWS::IAM::Role', 'MailIngestprobemailboxes')[0])
 const officer = roleOf(world, world.one('AWS::IAM::Role', 'MailArchiveRecordsOfficer')[0])
+const holder = roleOf(world, world.one('AWS::IAM::Role', 'MailIngestholdnewmail')[0])
 const admin = administrator()
 const deployment = administrator(
   `arn:aws:iam::${ACCOUNT}:role/cdk-hnb659fds-cfn-exec-role-${ACCOUNT}-${REGION}`,
@@ -110,6 +111,46 @@ test('nobody but the records officer may delete a version, bypass governance, ch
   await allowed(officer, ...calls)
   await refused(admin, ...calls)
   await refused(deployment, ...calls)
+})
+
+describe('a legal hold', () => {
+  const HOLD = 's3:object-lock-legal-hold'
+  const hold = (status: string): Call => ({ ...on(RAW)('PutObjectLegalHold'), context: { [HOLD]: status } })
+
+  test('is set and released by the records officer', () => allowed(officer, hold('ON'), hold('OFF')))
+
+  test('is set by the function that holds new mail, which releases none', async () => {
+    await allowed(holder, hold('ON'))
+    await refused(holder, hold('OFF'), on(RAW)('PutObjectLegalHold'))
+  })
+
+  test('is neither set nor released by a drain, and released by nobody who may do everything else', async () => {
+    await refused(drain, hold('ON'), hold('OFF'))
+    await refused(admin, hold('OFF'), on(RAW)('PutObjectLegalHold'))
+  })
+})
+
+describe('the function that holds new mail', () => {
+  const CASE = `${ARCHIVE}/evidence/cases/ott/0000000001.ndjson`
+
+  test('reads ledgers and cases, and writes steps of cases', () =>
+    allowed(holder, on(LEDGER)('GetObject'), on(CASE)('GetObject'), put(CASE, NEW)))
+
+  test('reads no mail, and writes neither mail nor ledgers nor seals', () =>
+    refused(
+      holder,
+      on(RAW)('GetObject'),
+      put(RAW, NEW),
+      put(LEDGER, NEW),
+      put(`${ARCHIVE}/evidence/seals/1`, NEW),
+      on(RAW)('PutObjectRetention'),
+      on(RAW)('DeleteObjectVersion'),
+    ))
+})
+
+test('the records officer records what he decides, under new keys, and no mail', async () => {
+  await allowed(officer, put(LEDGER, NEW), put(`${ARCHIVE}/evidence/cases/ott/0000000001.ndjson`, NEW))
+  await refused(officer, put(LEDGER), put(RAW, NEW))
 })
 
 test('nobody makes a delete marker, for under one a key is free again', async () => {

@@ -144,8 +144,8 @@ test('the functions use the key through S3 alone, and for their buckets', async 
   const key = world.one('AWS::KMS::Key', 'MailArchiveKey')[1].Properties.KeyPolicy as Parameters<
     typeof isAllowed
   >[2]
-  const through = (service: string, bucket: string) => ({
-    action: 'kms:GenerateDataKey',
+  const through = (service: string, bucket: string, action = 'kms:GenerateDataKey') => ({
+    action,
     resource: world.arnOf(id),
     context: {
       'kms:ViaService': `${service}.${REGION}.amazonaws.com`,
@@ -155,8 +155,26 @@ test('the functions use the key through S3 alone, and for their buckets', async 
   const mailArn = world.arnOf(world.one('AWS::S3::Bucket', 'MailArchiveMail')[0])
   const derivedArn = world.arnOf(world.one('AWS::S3::Bucket', 'MailArchiveDerived')[0])
   assert.equal(await isAllowed(drain, through('s3', mailArn), key), true)
-  assert.equal(await isAllowed(drain, through('s3', derivedArn), key), false)
+  assert.equal(await isAllowed(drain, through('s3', derivedArn), key), true)
+  // It stores what it derives, and never reads it.
+  assert.equal(await isAllowed(drain, through('s3', derivedArn, 'kms:Decrypt'), key), false)
   assert.equal(await isAllowed(drain, through('ssm', mailArn), key), false)
+})
+
+test('a drain stores attachments and long metadata, and can neither read, list nor delete what was derived', async () => {
+  const drain = roleOf(world, world.one('AWS::IAM::Role', 'MailIngestdrainmailbox')[0])
+  const [id, { Properties }] = world.one('AWS::S3::Bucket', 'MailArchiveDerived')
+  const bucket = world.arnOf(id)
+  const may = (action: string, resource: string) => isAllowed(drain, { action, resource })
+
+  assert.equal(Properties.VersioningConfiguration, undefined)
+  for (const key of ['attachments/invoices/aa/x', 'metadata/invoices/aa/x.json']) {
+    assert.equal(await may('s3:PutObject', `${bucket}/${key}`), true, key)
+    for (const action of ['s3:GetObject', 's3:DeleteObject', 's3:PutObjectAcl'])
+      assert.equal(await may(action, `${bucket}/${key}`), false, action)
+  }
+  assert.equal(await may('s3:PutObject', `${bucket}/exports/x`), false)
+  assert.equal(await may('s3:ListBucket', bucket), false)
 })
 
 test('who read what is logged, into a bucket without Object Lock, for S3 delivers to no other', () => {

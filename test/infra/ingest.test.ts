@@ -47,7 +47,7 @@ test('every queue has a dead-letter queue, and a queue that has none is one', ()
     world.arnOf(id),
   )
   assert.deepEqual(new Set(without), dead)
-  assert.equal(QUEUES.length, 2 * 5 + 1)
+  assert.equal(QUEUES.length, 2 * 6 + 1)
 })
 
 test('a FIFO queue has a FIFO dead-letter queue, and a standard one a standard one', () => {
@@ -202,7 +202,8 @@ test('the functions are told the names of what was deployed', () => {
   const drains = world.nameOf(queueOf(world, 'MailIngestDrainRequestsQueue')[0])
   const node = { NODE_OPTIONS: '--enable-source-maps', DEPLOYMENT: 'mailsluice' }
   const mailbox = { ...node, ARCHIVE_BUCKET: archive, STATE_BUCKET: state, DRAIN_QUEUE_URL: drains }
-  assert.deepEqual(variables('drain-mailbox'), mailbox)
+  const derived = world.nameOf(world.one('AWS::S3::Bucket', 'MailArchiveDerived')[0])
+  assert.deepEqual(variables('drain-mailbox'), { ...mailbox, DERIVED_BUCKET: derived })
   assert.deepEqual(variables('probe-mailboxes'), mailbox)
   assert.deepEqual(variables('schedule-drains'), {
     ...node,

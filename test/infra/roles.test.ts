@@ -59,9 +59,18 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
     'sqs:GetQueueUrl',
     'sqs:SendMessage',
   ],
+  MailIngestholdnewmail: [
+    ...FUNCTION,
+    ...LEDGER_READER,
+    ...QUEUE_CONSUMER,
+    'kms:GenerateDataKey',
+    's3:PutObject',
+    's3:PutObjectLegalHold',
+  ],
   MailIngestSchedule: ['lambda:InvokeFunction', 'sqs:SendMessage'],
   MailArchiveRecordsOfficer: [
     'kms:Decrypt',
+    'kms:GenerateDataKey',
     's3:BypassGovernanceRetention',
     's3:DeleteObjectVersion',
     's3:GetBucketObjectLockConfiguration',
@@ -73,6 +82,7 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
     's3:ListBucket',
     's3:ListBucketVersions',
     's3:PutBucketObjectLockConfiguration',
+    's3:PutObject',
     's3:PutObjectLegalHold',
     's3:PutObjectRetention',
   ],
@@ -232,6 +242,7 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     HeadObjectCommand: 's3:GetObject',
     ListObjectsV2Command: 's3:ListBucket',
     PutObjectCommand: 's3:PutObject',
+    PutObjectLegalHoldCommand: 's3:PutObjectLegalHold',
     ReceiveMessageCommand: 'sqs:ReceiveMessage',
     SendMessageBatchCommand: 'sqs:SendMessage',
   }
@@ -254,6 +265,8 @@ describe('what a function calls is what its role allows, and nothing else:', () 
       'GetObjectLockConfigurationCommand',
     ],
     'drain-mailbox': AS_A_CONSUMER,
+    // Whether the archive keeps what it promises, the drain has asked.
+    'hold-new-mail': ['GetBucketVersioningCommand', 'GetObjectLockConfigurationCommand'],
   }
 
   /** Without a call in the code. */
@@ -261,6 +274,7 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     // S3 answers 404 for state that is absent to those alone who may list.
     'schedule-drains': [...FUNCTION, 'kms:Decrypt', 's3:ListBucket'],
     'probe-mailboxes': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
+    'hold-new-mail': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
     // HeadObject tells the retention of an object to those alone who may read it.
     'drain-mailbox': [
       ...FUNCTION,

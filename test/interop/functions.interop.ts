@@ -12,8 +12,9 @@ for (const engine of [versity, minio]) {
 async function openBuckets(engine: S3Engine): Promise<OpenedS3> {
   const running = await engine.start()
   const admin = new S3Client({ ...running, forcePathStyle: true })
-  const [archiveBucket, stateBucket] = ['mail-archive', 'mail-state']
+  const [archiveBucket, stateBucket, derivedBucket] = ['mail-archive', 'mail-state', 'mail-derived']
   await admin.send(new CreateBucketCommand({ Bucket: stateBucket }))
+  await admin.send(new CreateBucketCommand({ Bucket: derivedBucket }))
   await admin.send(new CreateBucketCommand({ Bucket: archiveBucket, ObjectLockEnabledForBucket: true }))
   await admin.send(
     new PutObjectLockConfigurationCommand({
@@ -25,5 +26,5 @@ async function openBuckets(engine: S3Engine): Promise<OpenedS3> {
     }),
   )
   admin.destroy()
-  return { ...running, archiveBucket, stateBucket, close: () => running.stop() }
+  return { ...running, archiveBucket, stateBucket, derivedBucket, close: () => running.stop() }
 }

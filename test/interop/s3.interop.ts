@@ -4,6 +4,8 @@ import { after, before, describe, test } from 'node:test'
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
+  GetObjectCommand,
+  NoSuchKey,
   type ObjectLockRetentionMode,
   PutBucketVersioningCommand,
   PutObjectCommand,
@@ -17,10 +19,12 @@ import { openS3Archive, type S3Archive } from '../../shared/archive/s3.ts'
 import { openS3Audit } from '../../shared/archive/s3-audit.ts'
 import { type DrainId, mailboxId } from '../../shared/contract/ids.ts'
 import { rawKey } from '../../shared/contract/object-key.ts'
+import { openS3Derived } from '../../shared/derived/s3.ts'
 import { memoryOctets } from '../../shared/octets.ts'
 import { openS3State } from '../../shared/state/s3.ts'
 import { archiveContract, isCode } from '../contract/archive.ts'
 import { auditContract } from '../contract/audit.ts'
+import { derivedContract } from '../contract/derived.ts'
 import { stateContract } from '../contract/state.ts'
 import { minio, type RunningS3, type S3Engine, versity } from './engines/s3-engine.ts'
 
@@ -128,6 +132,26 @@ function withEngine(engine: S3Engine): void {
       state,
       async close() {
         state.close()
+        await stop()
+      },
+    }
+  })
+
+  derivedContract(`S3 on ${engine.name}`, async () => {
+    await start()
+    const derived = openS3Derived({ ...running, bucket: await bucket() })
+    return {
+      derived,
+      async read(key) {
+        const command = new GetObjectCommand({ Bucket: derived.bucket, Key: key })
+        const answer = await admin.send(command).catch((error: unknown) => {
+          if (!(error instanceof NoSuchKey)) throw error
+          return undefined
+        })
+        return answer && Buffer.from((await answer.Body?.transformToByteArray()) ?? [])
+      },
+      async close() {
+        derived.close()
         await stop()
       },
     }

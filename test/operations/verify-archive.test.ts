@@ -10,6 +10,8 @@ import { type DrainId, type MailboxId, type ObjectKey, sha256 } from '../../shar
 import { ledgerKey, rawKey, snapshotKey } from '../../shared/contract/object-key.ts'
 import { openLedger } from '../../shared/ledger/ledger.ts'
 import { memoryOctets } from '../../shared/octets.ts'
+import type { Certificate } from '../../shared/operations/reconciliation/certificate.ts'
+import { storeCertificate } from '../../shared/operations/reconciliation/stored-certificate.ts'
 import type { Checkpoint } from '../../shared/operations/verification/checkpoint.ts'
 import { readCheckpoint } from '../../shared/operations/verification/checkpoint.ts'
 import type { Finding } from '../../shared/operations/verification/finding.ts'
@@ -301,6 +303,30 @@ describe('an archive that is verified', () => {
       findings.map(({ kind, key }) => [kind, key]),
       [['unrecorded', rawKey(MAILBOX, digestOf('four'))]],
     )
+  })
+
+  test('shows a history that is another than a certificate was given for, whatever became of the snapshot', async () => {
+    const world = await World.open()
+    const head = await world.archive.find(ledgerKey(MAILBOX, 3))
+    assert.ok(head?.sha256)
+    const certificate = {
+      type: 'certificate',
+      v: 1,
+      mailbox: MAILBOX,
+      at: new Date().toISOString(),
+    } as Certificate
+    const ledger = { seq: 3, sha256: head.sha256 }
+    const key = await storeCertificate({ ...certificate, ledger }, world.archive, POLICY)
+    const unnoted = { ...world, state: undefined }
+    assert.deepEqual((await verify(unnoted)).findings, [])
+    world.remove(ledgerKey(MAILBOX, 3))
+
+    const { findings } = await verify(unnoted)
+
+    const { kind, key: source, expected, found } = findings[0] as Finding
+    assert.deepEqual([kind, source], ['history-rewritten', key])
+    assert.match(expected, new RegExp(`segment 3 with SHA-256 ${head.sha256}`))
+    assert.match(found, /ends with segment 2/)
   })
 
   test('shows mail in governance mode where compliance is configured', async () => {

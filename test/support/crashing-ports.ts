@@ -101,6 +101,7 @@ export function crashingPorts(
       ...ports,
       archive: guard('archive', ports.archive, ['uri'], ['list']),
       state: ports.state && guard('state', ports.state),
+      derived: ports.derived && guard('derived', ports.derived, ['uri']),
       queues: guard('queues', ports.queues),
       openMailbox: () =>
         guarded('openMailbox', async () =>

@@ -3,8 +3,10 @@ import type { Archive } from '../../shared/archive/archive.ts'
 import { type MailboxConfig, validateConfig } from '../../shared/contract/config.ts'
 import type { Event } from '../../shared/contract/event.ts'
 import { archivedEventId } from '../../shared/contract/event.ts'
+import type { ObjectKey } from '../../shared/contract/ids.ts'
 import type { RouteConfig } from '../../shared/contract/routes.ts'
 import { never } from '../../shared/deadline.ts'
+import { openMemoryDerived } from '../../shared/derived/memory.ts'
 import type { DrainOptions, DrainPorts } from '../../shared/drain/ports.ts'
 import type { DrainReport } from '../../shared/drain/report.ts'
 import { drain } from '../../shared/drain.ts'
@@ -27,6 +29,8 @@ export class DrainWorld {
   readonly memory: MemoryStore = new MemoryStore()
   readonly archive: Archive
   readonly state: StateStore = openMemoryState()
+  /** What was derived, by key. */
+  readonly derived: Map<ObjectKey, Buffer> = new Map()
   readonly queues: EventQueues = openMemoryQueues({ queues: QUEUES })
   readonly mailbox: MailboxConfig
   routes: readonly RouteConfig[] = []
@@ -39,10 +43,11 @@ export class DrainWorld {
   }
 
   ports(): DrainPorts {
-    const { archive, state, queues, store } = this
+    const { archive, state, derived, queues, store } = this
     return {
       archive,
       state,
+      derived: openMemoryDerived(derived),
       queues,
       openMailbox: () => store.open(),
       parser: openInlineParser(),

@@ -8,6 +8,7 @@ import { encodeApplied } from '../../shared/contract/applied.ts'
 import { type Config, validateConfig } from '../../shared/contract/config.ts'
 import type {
   DrainMailboxEnvironment,
+  HoldNewMailEnvironment,
   ProbeMailboxesEnvironment,
   ScheduleDrainsEnvironment,
 } from '../../shared/contract/environment.ts'
@@ -30,6 +31,7 @@ export interface LambdaS3 {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   readonly archiveBucket: string
   readonly stateBucket: string
+  readonly derivedBucket: string
 }
 
 export interface LambdaWorldOptions {
@@ -113,7 +115,11 @@ export class LambdaWorld {
         TICK_SECONDS: '60',
       } satisfies ScheduleDrainsEnvironment,
       'probe-mailboxes': mailboxFunction satisfies ProbeMailboxesEnvironment,
-      'drain-mailbox': mailboxFunction satisfies DrainMailboxEnvironment,
+      'drain-mailbox': {
+        ...mailboxFunction,
+        DERIVED_BUCKET: s3.derivedBucket,
+      } satisfies DrainMailboxEnvironment,
+      'hold-new-mail': { ...common, ARCHIVE_BUCKET: s3.archiveBucket } satisfies HoldNewMailEnvironment,
     }
     // The SDK's own: in AWS the region, the role and no endpoints.
     const aws = {
@@ -138,6 +144,7 @@ export class LambdaWorld {
       'schedule-drains': await start('schedule-drains'),
       'probe-mailboxes': await start('probe-mailboxes'),
       'drain-mailbox': await start('drain-mailbox'),
+      'hold-new-mail': await start('hold-new-mail'),
     }
     const archive = openS3Archive({ ...s3, bucket: s3.archiveBucket })
     const state = openS3State({ ...s3, bucket: s3.stateBucket })

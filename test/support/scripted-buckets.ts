@@ -9,6 +9,7 @@ export async function openScriptedBuckets(
     {
       'mail-archive': { versioning: 'Enabled', objectLock: { mode: 'GOVERNANCE', days: 1 } },
       'mail-state': {},
+      'mail-derived': {},
     },
     fault,
   )
@@ -18,6 +19,7 @@ export async function openScriptedBuckets(
     credentials: { accessKeyId: 'test', secretAccessKey: 'test-secret-of-the-role' },
     archiveBucket: 'mail-archive',
     stateBucket: 'mail-state',
+    derivedBucket: 'mail-derived',
     close: () => s3.close(),
   }
 }

@@ -178,6 +178,7 @@ export class Templates {
       'AWS::SQS::Queue QueueName': () => this.#queueName(id),
       'AWS::IAM::Role Arn': () => `arn:aws:iam::${ACCOUNT}:role/${id}`,
       'AWS::KMS::Key Arn': () => arn('kms', `key/${uuid(id)}`),
+      'AWS::Events::Rule Arn': () => arn('events', `rule/${id}`),
       'AWS::Scheduler::ScheduleGroup Arn': () => arn('scheduler', `schedule-group/${id}`),
       'AWS::Lambda::Function Arn': () => arn('lambda', `function:${id}`),
       'AWS::Logs::LogGroup Arn': () => arn('logs', `log-group:${id}:*`),
