@@ -195,6 +195,10 @@ const MEANING = {
     scope: 'message',
     remedy: '`mailsluice cases list` tells what is open and what is closed.',
   },
+  EXPORT_FAILED: {
+    scope: 'session',
+    remedy: 'Free space in the folder, or allow writing to it; the same command goes on where it stopped.',
+  },
   SEARCH_FAILED: {
     scope: 'mailbox',
     remedy:

@@ -253,6 +253,17 @@ export const SEARCH = {
   segmentsAtOnce: 16,
 } as const
 
+/** Exporting messages. */
+export const EXPORT = {
+  /** Of one ZIP or mbox: what an interrupted export does again, and what the directory of a ZIP takes in memory, a KB for each. */
+  partMessages: 10_000,
+  partOctets: 4 * 1024 * MIB,
+  /** Messages fetched ahead of the one that is written: hides 50 ms of latency behind 600 messages a second. */
+  fetchedAhead: 32,
+  /** Above this a message waits on disk. */
+  memoryMessageOctets: 1 * MIB,
+} as const
+
 /** Seals over the ledgers. */
 export const SEAL = {
   /** Lines in one tree: 16 MiB of hashes while it is made or a proof is cut from it. A longer backlog becomes several seals. */

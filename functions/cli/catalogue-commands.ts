@@ -1,4 +1,5 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { EXPORT_FORMATS, type ExportCommandOptions, exportCommand } from './archive-export.command.ts'
 import { type SearchOptions, searchCommand } from './archive-search.command.ts'
 import { withChoiceOptions } from './choice.ts'
 import { examples, positive, type Wrap } from './usage.ts'
@@ -19,4 +20,23 @@ export function addCatalogueCommands(archive: Command, command: Wrap): void {
       ),
     )
     .action(command<SearchOptions>((run, options) => searchCommand(run, options)))
+  withChoiceOptions(archive.command('export'))
+    .description('write messages to files; the same command goes on with an export that was interrupted')
+    .requiredOption('--output <dir>', 'folder that is empty, missing, or holds this export')
+    .addOption(
+      new Option(
+        '--format <name>',
+        'bundle: ZIP files with proofs, sums and a signature; eml: a file each; mbox: mboxrd',
+      )
+        .choices(EXPORT_FORMATS)
+        .default('bundle'),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'archive export --output evidence --case ott-v-smith',
+        'archive export --output mail --format eml --mailbox invoices --since 2026-01-01',
+      ),
+    )
+    .action(command<ExportCommandOptions>((run, options) => exportCommand(run, options)))
 }

@@ -42,7 +42,8 @@ export async function sealCommand(run: Run, options: { readonly publicKey?: bool
   }
 }
 
-function signerOf({ settings, options, buckets, environment }: Run): Signer & { close(): void } {
+/** The key that signs for this archive. Throws a ConfigurationError where none is configured, deployed or local. */
+export function signerOf({ settings, options, buckets, environment }: Run): Signer & { close(): void } {
   const { config, folder } = settings
   const { local } = options
   const stack = buckets?.stack

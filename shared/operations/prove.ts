@@ -2,7 +2,7 @@ import type { Archive } from '../archive/archive.ts'
 import type { MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
 import { ledgerKey } from '../contract/object-key.ts'
 import { IngestError } from '../errors.ts'
-import { readSegment, readSegments } from '../ledger/ledger.ts'
+import { readSegment, readSegments, type StoredSegment } from '../ledger/ledger.ts'
 import { SEAL } from '../limits.ts'
 import { MerkleTree } from '../seal/merkle-tree.ts'
 import type { Proof } from '../seal/proof.ts'
@@ -19,7 +19,19 @@ import { leavesOf } from './seal.ts'
 
 // Cuts inclusion proofs from the trees under the seals. A tree is made again from the ledgers, and has to have the root that was signed.
 
+/** Where a ledger names a message, and the words in which it does. */
+export interface LedgerLine {
+  /** The header is line 1. */
+  readonly line: number
+  readonly entry: string
+  readonly header: string
+  /** Of the whole segment. */
+  readonly sha256: Sha256
+}
+
 export interface Prover {
+  /** Rejects with LEDGER_CORRUPT when the segment does not name the message, and with ARCHIVE_…. */
+  lineOf(mailbox: MailboxId, seq: number, message: Sha256): Promise<LedgerLine>
   /**
    * The proof for a message that segment `seq` of its mailbox names. Rejects with NOT_SEALED, with SEAL_INVALID when the ledgers are not what was
    * sealed any more, and with ARCHIVE_… and LEDGER_CORRUPT.
@@ -84,19 +96,29 @@ export function openProver(archive: Archive): Prover {
     return tree
   }
 
+  /** The last one that was read: messages are mostly asked for segment by segment. */
+  let read: { readonly key: ObjectKey; readonly segment: Promise<StoredSegment> } | undefined
+
+  const lineOf = async (mailbox: MailboxId, seq: number, message: Sha256): Promise<LedgerLine> => {
+    const key = ledgerKey(mailbox, seq)
+    if (read?.key !== key) read = { key, segment: readSegment(mailbox, archive, seq) }
+    const { entries, content, sha256 } = await read.segment
+    const index = entries.findIndex((entry) => entry.type === 'message' && entry.sha256 === message)
+    if (index < 0) throw new IngestError('LEDGER_CORRUPT', `${key} does not name ${message}`)
+    const [header, ...lines] = linesOf(content).map((line) => line.toString('utf8')) as [string, ...string[]]
+    return { line: index + 2, entry: lines[index] as string, header, sha256 }
+  }
+
   return {
+    lineOf,
+
     async prove(mailbox, segment, message) {
       const seq = await sealCovering(mailbox, segment)
       if (seq === undefined)
         throw new IngestError('NOT_SEALED', `${mailbox}/${message}: no seal covers segment ${segment}`)
       const { tree, first } = await treeUnder(seq)
       const { signed } = await sealOf(seq)
-      const { entries, content } = await readSegment(mailbox, archive, segment)
-      const index = entries.findIndex((entry) => entry.type === 'message' && entry.sha256 === message)
-      if (index < 0)
-        throw new IngestError('LEDGER_CORRUPT', `segment ${segment} of ${mailbox} does not name ${message}`)
-      // The header is line 1.
-      const line = index + 2
+      const { line, entry } = await lineOf(mailbox, segment, message)
       const leafIndex = (first.get(ledgerKey(mailbox, segment)) as number) + line - 1
       return {
         type: 'mailsluice-proof',
@@ -104,7 +126,7 @@ export function openProver(archive: Archive): Prover {
         mailbox,
         segment,
         line,
-        entry: (linesOf(content)[line - 1] as Buffer).toString('utf8'),
+        entry,
         leafIndex,
         path: tree.path(leafIndex).map((hash) => hash.toString('hex')),
         ...signed,

@@ -1,0 +1,57 @@
+import type { Sha256 } from '../contract/ids.ts'
+import { rawKey } from '../contract/object-key.ts'
+import { IngestError } from '../errors.ts'
+import { EXPORT } from '../limits.ts'
+import type { Octets } from '../octets.ts'
+import type { ArchivedMessage, QueryPorts } from '../operations/query.ts'
+
+export interface FetchedFromArchive {
+  readonly message: ArchivedMessage
+  /** The caller discards them. */
+  readonly octets: Octets | undefined
+  /** Why there are none. */
+  readonly error: IngestError | undefined
+}
+
+/**
+ * Messages with their octets, in order, EXPORT.fetchedAhead at the same time. What is gone or is another content than recorded is told with the message; rejects
+ * with ARCHIVE_… and SPOOL_FAILED when nothing can be had.
+ */
+export async function* fetchAhead(
+  messages: AsyncIterable<ArchivedMessage>,
+  ports: Pick<QueryPorts, 'archive' | 'spool'>,
+): AsyncGenerator<FetchedFromArchive> {
+  const fetching: Promise<FetchedFromArchive>[] = []
+  try {
+    for await (const message of messages) {
+      const fetched = fetch(message, ports)
+      // Its failure is met when its turn comes.
+      fetched.catch(() => undefined)
+      fetching.push(fetched)
+      if (fetching.length >= EXPORT.fetchedAhead)
+        yield await (fetching.shift() as Promise<FetchedFromArchive>)
+    }
+    while (fetching.length > 0) yield await (fetching.shift() as Promise<FetchedFromArchive>)
+  } finally {
+    for (const left of await Promise.allSettled(fetching))
+      if (left.status === 'fulfilled') await left.value.octets?.discard()
+  }
+}
+
+async function fetch(
+  message: ArchivedMessage,
+  { archive, spool }: Pick<QueryPorts, 'archive' | 'spool'>,
+): Promise<FetchedFromArchive> {
+  const key = rawKey(message.mailbox, message.entry.sha256 as Sha256)
+  try {
+    const { body } = await archive.get(key)
+    const octets = await spool.collect(body, EXPORT.memoryMessageOctets)
+    if (octets.sha256 === message.entry.sha256) return { message, octets, error: undefined }
+    await octets.discard()
+    const error = new IngestError('ARCHIVE_CONFLICT', `${key}: its octets have SHA-256 ${octets.sha256}`)
+    return { message, octets: undefined, error }
+  } catch (error) {
+    if (!(error instanceof IngestError) || error.code !== 'ARCHIVE_CONFLICT') throw error
+    return { message, octets: undefined, error }
+  }
+}

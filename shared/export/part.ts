@@ -1,0 +1,26 @@
+import type { IngestError } from '../errors.ts'
+import type { Octets } from '../octets.ts'
+import type { ArchivedMessage } from '../operations/query.ts'
+
+/** One file of an export while it is written. Every method rejects with EXPORT_FAILED when the disk does. */
+export interface Part {
+  add(message: ArchivedMessage, octets: Octets): Promise<void>
+  /** The message could not be read: `error` says why. */
+  miss(message: ArchivedMessage, error: IngestError): Promise<void>
+  /** Resolves to the SHA-256 of the file when everything is on the disk. */
+  end(): Promise<string>
+  /** Closes what is open, after a failure. */
+  abort(): Promise<void>
+}
+
+export interface ExportFormat {
+  /** Name of the format, and the ending of its parts. */
+  readonly name: string
+  readonly ending: string
+  /** Whether a part holds messages of one mailbox alone. */
+  readonly perMailbox: boolean
+  /** `file` is not there yet. */
+  open(file: string): Promise<Part>
+  /** Lines of SHA256SUMS for a part that is done: as sha256sum writes them, paths relative to the folder of the export. */
+  sums(file: string, sha256: string): Promise<readonly string[]>
+}
