@@ -16,6 +16,7 @@ import { showCommand, verifyCommand } from './cli/ledger.command.ts'
 import { type ReconcileCommandOptions, reconcileCommand } from './cli/ledger-reconcile.command.ts'
 import { describe, Output, type Terminal } from './cli/output.ts'
 import { addProofCommands } from './cli/proof-commands.ts'
+import { addQuarantineCommands } from './cli/quarantine.command.ts'
 import { type RelayCommandOptions, relayCommand } from './cli/relay.command.ts'
 import { testRoutesCommand } from './cli/routes.command.ts'
 import { type CommonOptions, Run } from './cli/run.ts'
@@ -280,6 +281,8 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
         testRoutesCommand(run, file as string, options),
       ),
     )
+
+  addQuarantineCommands(root, command)
 
   root
     .command('apply')
