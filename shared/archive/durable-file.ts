@@ -1,4 +1,4 @@
-import { link, lstat, open, readFile, rm } from 'node:fs/promises'
+import { link, lstat, open, readFile, unlink } from 'node:fs/promises'
 import { errnoOf } from './file-errors.ts'
 
 /** Creates a read-only file. Its octets are on the disk when this resolves; its name is so after an fsync of the folder. */
@@ -37,7 +37,7 @@ export async function statIfThere(path: string): Promise<{ size: number; ino: nu
 }
 
 export async function removeIfThere(path: string): Promise<void> {
-  await rm(path, { force: true })
+  await unlink(path).catch(ifThere)
 }
 
 /** Like Promise.all, but nothing is left running behind a rejection. */

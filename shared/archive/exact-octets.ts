@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
-import type { OctetsToStore } from '../octets.ts'
+import { type OctetsToStore, piecesOf } from '../octets.ts'
 
 export interface Expected {
   readonly octets: number
@@ -41,7 +41,8 @@ async function* exactly(
 
 /**
  * The octets to store, checked on the way. Fails with ARCHIVE_UNAVAILABLE when the source ends early, is another content
- * or cannot be read: nothing is stored then, and fetching the message again is the cure. One chunk is held back (above): what `open`
+ * or cannot be read: nothing is stored then, and fetching the message again is the cure. Octets in memory are what was hashed, and are not
+ * hashed again. One chunk is held back (above): what `open`
  * gives has to stay as it is until the next but one is asked for.
  */
 export function octetsToStore(
@@ -49,6 +50,7 @@ export function octetsToStore(
   body: OctetsToStore,
   open: () => AsyncIterable<Buffer> = () => body.open(),
 ): AsyncGenerator<Buffer> {
+  if (body.buffer) return piecesOf({ buffer: body.buffer })
   const fail = (what: string, cause?: unknown): IngestError =>
     new IngestError('ARCHIVE_UNAVAILABLE', `${key}: the octets to store are not whole: ${what}`, { cause })
   async function* source(): AsyncGenerator<Buffer> {

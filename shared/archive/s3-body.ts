@@ -11,10 +11,7 @@ export async function withBody<T>(
   octets: OctetsToStore,
   send: (body: Buffer | Readable, abort: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
-  if (octets.buffer) {
-    for await (const _ of octetsToStore(key, octets));
-    return send(octets.buffer, undefined)
-  }
+  if (octets.buffer) return send(octets.buffer, undefined)
   const abort = new AbortController()
   const stream = Readable.from(octetsToStore(key, octets), { objectMode: false })
   let failure: unknown

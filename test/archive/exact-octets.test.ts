@@ -78,7 +78,7 @@ describe('a stored object', () => {
 
 test('octets to store let go of their spool, also when they are left half read', async () => {
   const source = cut(content, [100, 200])
-  const octets = octetsToStore('key', { ...WHOLE, open: () => source })
+  const octets = octetsToStore('key', { ...WHOLE, buffer: undefined, open: () => source })
 
   await octets.next()
   await octets.return(undefined)

@@ -136,6 +136,31 @@ describe('a server of local queues', () => {
       assert.deepEqual(await drained(queues, queue), ['one'])
     }
   })
+
+  test('keeps all of a batch or nothing: what was on its way when the disk was full is kept when it is sent again', async () => {
+    const folder = await temporaryFolder()
+    const queues = await openQueues(folder)
+    const batch = ['one', 'two', 'three'].map((id) => event(id))
+    const database = new DatabaseSync(join(folder, 'data', 'fauxqs.db'))
+    after(() => database.close())
+    database.exec(
+      `CREATE TRIGGER full BEFORE INSERT ON sqs_messages WHEN (SELECT count(*) FROM sqs_messages) = 2
+       BEGIN SELECT RAISE(ABORT, 'full'); END`,
+    )
+    const kept = () => database.prepare('SELECT count(*) AS kept FROM sqs_messages').get()?.kept
+    for (const queue of ['default', 'orders']) {
+      const refused = await queues.send(queue, batch)
+      assert.deepEqual(
+        refused.map(({ sent }) => sent),
+        [false, false, false],
+      )
+      assert.equal(kept(), 0)
+    }
+    database.exec('DROP TRIGGER full')
+
+    for (const queue of ['default', 'orders']) await queues.send(queue, batch)
+    assert.equal(kept(), 6)
+  })
 })
 
 async function reached(port: number, address: string): Promise<boolean> {
