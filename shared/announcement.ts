@@ -19,6 +19,7 @@ import {
 import type { Epoch, MailboxId, Sha256 } from './contract/ids.ts'
 import { QUEUE } from './limits.ts'
 import type { ParsedMessage } from './mail/parsed-message.ts'
+import { present } from './present.ts'
 
 // Events as consumers get them. Their ids depend on nothing but what happened, so that they are equal on every attempt.
 
@@ -36,7 +37,8 @@ export function archivedEvent(input: {
 }): ArchivedEvent {
   const { mailbox, time, raw, server, parsed } = input
   const { attachments = parsed.attachments } = input
-  const { message, text, attachmentsTruncated, authentication, parse } = parsed
+  const { message, text, attachmentsTruncated, labels, authentication, parse } = parsed
+  const { bounce, calendar, receipt, complaint, dmarcReport } = parsed
   return {
     ...envelope(mailbox, time),
     type: MESSAGE_ARCHIVED,
@@ -50,6 +52,8 @@ export function archivedEvent(input: {
       attachments: [...attachments],
       ...(attachmentsTruncated ? { attachmentsTruncated } : {}),
       class: parsed.class,
+      ...(labels.length > 0 ? { labels: [...labels] } : {}),
+      ...present({ bounce, calendar, receipt, complaint, dmarcReport }),
       authentication: [...authentication],
       parse,
     },

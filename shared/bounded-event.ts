@@ -53,6 +53,9 @@ interface Part {
   halve(): void
 }
 
+/** What a part of the message reports: it is there whole or not at all. */
+const REPORTS = ['calendar', 'receipt', 'complaint', 'dmarcReport'] as const
+
 function partsOf(data: ArchivedData): Part[] {
   const { message, text, mailbox } = data
   const messageCut = (): void => {
@@ -68,12 +71,24 @@ function partsOf(data: ArchivedData): Part[] {
     message.cc,
     message.bcc,
     message.deliveredTo,
+    message.receiptTo ?? [],
     data.authentication,
+    data.labels ?? [],
+    data.bounce?.recipients ?? [],
+    data.trustedAuthentication?.results ?? [],
     mailbox.flags ?? [],
     mailbox.gmailLabels ?? [],
   ]
   return [
     ...lists.map((list) => partOf(list, messageCut)),
+    ...REPORTS.map((name) => ({
+      value: () => data[name],
+      count: () => (data[name] ? 1 : 0),
+      halve() {
+        delete data[name]
+        messageCut()
+      },
+    })),
     partOf(data.attachments, () => {
       data.attachmentsTruncated = true
     }),

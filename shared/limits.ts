@@ -116,8 +116,8 @@ export const PARSER = {
   /** Octets of one text part that are decoded for the preview. */
   textOctets: 256 * KIB,
   previewCharacters: 500,
-  /** No message of `mimeNodes` parts has more. */
-  attachments: 500,
+  /** Some 100 octets each in the event, which is cut to fit its queue. */
+  attachments: 400,
   /** 255 is what file systems take; the rest is for whoever puts a number before or behind it. */
   fileNameOctets: 200,
   /** Octets at the start of an attachment that tell its type: the entries of an Office document's ZIP stand in them. */

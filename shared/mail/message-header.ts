@@ -14,14 +14,14 @@ export function readHeader(
   fields: HeaderFields,
   parts: readonly PartSummary[],
   furtherFields: readonly string[],
-): Pick<ParsedMessage, 'message' | 'authentication' | 'class'> {
+): Pick<ParsedMessage, 'message' | 'authentication' | 'class' | 'labels'> {
   const bounds = new Bounds()
   const message = readMessageData(fields, bounds, furtherFields)
   const authentication = readAuthentication(fields, bounds)
   return {
     message: { ...message, truncated: bounds.exceeded },
     authentication,
-    class: classify(fields, parts),
+    ...classify(fields, parts),
   }
 }
 

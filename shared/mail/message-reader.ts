@@ -8,6 +8,7 @@ import { type Body, MimeScanner, type Place, type ScanHandler } from './mime-sca
 import type { ParseCode } from './parse-code.ts'
 import type { Extent, ParsedMessage } from './parsed-message.ts'
 import { type PartHeader, readPartHeader } from './part-header.ts'
+import { Reports } from './reports.ts'
 import { TextPreview } from './text-preview.ts'
 import { type Take, type TransferDecoder, transferDecoder } from './transfer-encoding.ts'
 
@@ -15,7 +16,8 @@ import { type Take, type TransferDecoder, transferDecoder } from './transfer-enc
 export class MessageReader implements ScanHandler {
   readonly #scanner = new MimeScanner(this)
   readonly #partBounds = new Bounds()
-  readonly #attachments = new Attachments(() => {})
+  readonly #reports = new Reports()
+  readonly #attachments = new Attachments((header, start) => this.#reports.take(header, start))
   readonly #text = new TextPreview()
   readonly #parts: PartSummary[] = []
   readonly #codes = new Set<ParseCode>()
@@ -109,8 +111,10 @@ export class MessageReader implements ScanHandler {
   }
 
   #result(bareCr: boolean): ParsedMessage {
+    const fields = this.#fields ?? readHeaderFields(Buffer.alloc(0))
     return {
-      ...readHeader(this.#fields ?? readHeaderFields(Buffer.alloc(0)), this.#parts, this.#furtherFields),
+      ...readHeader(fields, this.#parts, this.#furtherFields),
+      ...this.#reports.result(fields, this.#parts, this.#partBounds),
       text: this.#text.result(),
       attachments: this.#attachments.list,
       encoded: bareCr ? withBareCr(this.#attachments.encoded) : this.#attachments.encoded,

@@ -1,4 +1,12 @@
-import type { Attachment, MessageClass, MessageData, ParseData, TextData } from '../contract/event.ts'
+import type {
+  Attachment,
+  LabelData,
+  MessageClass,
+  MessageData,
+  ParseData,
+  TextData,
+} from '../contract/event.ts'
+import type { ReportData } from './reports.ts'
 
 /** A run of octets of a message. */
 export interface Extent {
@@ -15,7 +23,7 @@ export interface EncodedPart extends Extent {
 }
 
 /** What is read out of a message's octets; the part of the event that depends on nothing else. */
-export interface ParsedMessage {
+export interface ParsedMessage extends ReportData {
   readonly message: MessageData
   readonly text: TextData
   readonly attachments: readonly Attachment[]
@@ -23,6 +31,7 @@ export interface ParsedMessage {
   /** Of each attachment, by its partPath: to read it again without a parse. */
   readonly encoded: Readonly<Record<string, EncodedPart>>
   readonly class: MessageClass
+  readonly labels: readonly LabelData[]
   readonly authentication: readonly string[]
   readonly parse: ParseData
 }

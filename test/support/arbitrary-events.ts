@@ -66,6 +66,7 @@ export function parsedMessages({ text, list }: Bounds): fc.Arbitrary<ParsedMessa
     attachmentsTruncated: cut,
     encoded: fc.constant({}),
     class: fc.constantFrom(...MESSAGE_CLASSES),
+    labels: fc.constant([]),
     authentication: texts,
     parse: fc.constant({ status: 'parsed', version: '1' } as const),
   })

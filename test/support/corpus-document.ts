@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-// docs/corpus.md says how odd messages are read, and its lists are what the tests expect.
+// docs/corpus.md and docs/classification.md say how odd messages are read, and their lists are what the tests expect.
 
-const TEXT = readFileSync(fileURLToPath(new URL('../../docs/corpus.md', import.meta.url)), 'utf8')
+const [CORPUS, CLASSIFICATION] = ['corpus', 'classification'].map((name) =>
+  readFileSync(fileURLToPath(new URL(`../../docs/${name}.md`, import.meta.url)), 'utf8'),
+)
+const TEXT = `${CORPUS}\n${CLASSIFICATION}`
 
 export interface Listed {
   /** Title of the list, without quotes. */
@@ -51,6 +54,6 @@ export function rows(section: string): readonly string[] {
 
 function textOf(section: string): string {
   const text = TEXT.split(/^## /m).find((candidate) => candidate.startsWith(`${section}\n`))
-  if (text === undefined) throw new Error(`docs/corpus.md has no section ${section}`)
+  if (text === undefined) throw new Error(`neither document has a section ${section}`)
   return text
 }
