@@ -5,8 +5,8 @@ import { SUSPENSION } from './limits.ts'
 export interface FailedLogIn {
   /** Before the second try. */
   readonly firstPauseMs: number
-  /** What an alarm says, after the name of the mailbox. */
-  readonly alarm: string
+  /** What is said of the mailbox by `check`, the relay and the log of the functions. */
+  readonly words: string
 }
 
 const { firstPauseMs, administratorPauseMs, restrictedPauseMs } = SUSPENSION
@@ -20,29 +20,29 @@ export const SECRET_REFUSED: ReadonlySet<ErrorCode> = new Set([
 
 /** Others wait like a wrong password. */
 export const FAILED_LOG_INS = {
-  AUTHENTICATION_FAILED: { firstPauseMs, alarm: 'the server does not accept user and password' },
-  CREDENTIAL_MISSING: { firstPauseMs, alarm: 'the secret is not where it should be' },
-  CREDENTIAL_UNUSABLE: { firstPauseMs, alarm: 'the secret is not in a form that can be used' },
-  CREDENTIAL_EXPIRED: { firstPauseMs, alarm: 'the password, client secret or certificate has expired' },
-  CREDENTIAL_UNSAVED: { firstPauseMs, alarm: 'a replaced refresh token cannot be stored, and will be lost' },
-  TOKEN_REFUSED: { firstPauseMs, alarm: 'the token endpoint does not know the application by this secret' },
-  GRANT_EXPIRED: { firstPauseMs, alarm: 'the consent was withdrawn or has expired: somebody has to sign in' },
+  AUTHENTICATION_FAILED: { firstPauseMs, words: 'the server does not accept user and password' },
+  CREDENTIAL_MISSING: { firstPauseMs, words: 'the secret is not where it should be' },
+  CREDENTIAL_UNUSABLE: { firstPauseMs, words: 'the secret is not in a form that can be used' },
+  CREDENTIAL_EXPIRED: { firstPauseMs, words: 'the password, client secret or certificate has expired' },
+  CREDENTIAL_UNSAVED: { firstPauseMs, words: 'a replaced refresh token cannot be stored, and will be lost' },
+  TOKEN_REFUSED: { firstPauseMs, words: 'the token endpoint does not know the application by this secret' },
+  GRANT_EXPIRED: { firstPauseMs, words: 'the consent was withdrawn or has expired: somebody has to sign in' },
   ACCESS_TOKEN_REJECTED: {
     firstPauseMs: administratorPauseMs,
-    alarm: 'the mailbox does not accept the access token of the application',
+    words: 'the mailbox does not accept the access token of the application',
   },
   CONSENT_MISSING: {
     firstPauseMs: administratorPauseMs,
-    alarm: 'the application lacks the permission of an administrator',
+    words: 'the application lacks the permission of an administrator',
   },
-  ACCESS_DISABLED: { firstPauseMs: administratorPauseMs, alarm: 'IMAP or POP3 is switched off' },
-  MAILBOX_MISSING: { firstPauseMs: administratorPauseMs, alarm: 'there is no such mailbox' },
+  ACCESS_DISABLED: { firstPauseMs: administratorPauseMs, words: 'IMAP or POP3 is switched off' },
+  MAILBOX_MISSING: { firstPauseMs: administratorPauseMs, words: 'there is no such mailbox' },
   ACCOUNT_RESTRICTED: {
     firstPauseMs: restrictedPauseMs,
-    alarm: 'the provider has restricted the account and wants its owner in a browser',
+    words: 'the provider has restricted the account and wants its owner in a browser',
   },
-  CERTIFICATE_REJECTED: { firstPauseMs, alarm: 'the certificate of the server is not good' },
-  TLS_UNAVAILABLE: { firstPauseMs, alarm: 'the server offers no TLS' },
+  CERTIFICATE_REJECTED: { firstPauseMs, words: 'the certificate of the server is not good' },
+  TLS_UNAVAILABLE: { firstPauseMs, words: 'the server offers no TLS' },
 } as const satisfies Partial<Record<ErrorCode, FailedLogIn>>
 
 /** How long to wait after so many failures with this error. */
@@ -53,7 +53,7 @@ export function pauseMs(code: ErrorCode, failures: number): number {
 
 export function failedLogIn(code: ErrorCode): FailedLogIn {
   const known: Partial<Record<ErrorCode, FailedLogIn>> = FAILED_LOG_INS
-  return known[code] ?? { firstPauseMs, alarm: 'it cannot be entered' }
+  return known[code] ?? { firstPauseMs, words: 'it cannot be entered' }
 }
 
 /**

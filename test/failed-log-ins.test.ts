@@ -25,7 +25,7 @@ describe('after a log-in that failed', () => {
   })
 })
 
-test('every refusal of a log-in has words of its own for its alarm', () => {
+test('every refusal of a log-in has words of its own', () => {
   const about = CODES.filter((code) =>
     /^(AUTH|CREDENTIAL|TOKEN|GRANT|CONSENT|ACCESS|ACCOUNT|MAILBOX|CERTIFICATE|TLS)/.test(code),
   )
@@ -33,7 +33,7 @@ test('every refusal of a log-in has words of its own for its alarm', () => {
     about.filter((code) => !(code in FAILED_LOG_INS)),
     [],
   )
-  const alarms = about.map((code) => failedLogIn(code).alarm)
-  assert.equal(new Set(alarms).size, alarms.length)
-  for (const alarm of alarms) assert.match(alarm, /^\S.{10,90}[a-zS]$/)
+  const words = about.map((code) => failedLogIn(code).words)
+  assert.equal(new Set(words).size, words.length)
+  for (const each of words) assert.match(each, /^\S.{10,90}[a-zS]$/)
 })

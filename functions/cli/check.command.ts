@@ -1,6 +1,7 @@
 import type { ArchiveFacts } from '../../shared/archive/archive.ts'
 import { type MailboxConfig, portOf, settingsWithoutEffect } from '../../shared/contract/config.ts'
 import { IngestError } from '../../shared/errors.ts'
+import { failedLogIn } from '../../shared/failed-log-ins.ts'
 import { type AppliedFacts, compareApplied } from '../../shared/operations/applied.ts'
 import { type CheckedMailbox, checkArchive, checkMailbox, checkQueue } from '../../shared/operations/check.ts'
 import { expiryText } from '../../shared/operations/expiry.ts'
@@ -112,7 +113,8 @@ async function suspensionOf({ stores }: Run, { id }: MailboxConfig): Promise<Sus
 }
 
 function suspensionText({ code, since, attempts, nextTryAt }: SuspensionFacts): string {
-  return `suspended since ${since} (${code}, ${countOf(attempts, 'log-in')} failed); next try ${nextTryAt}, or when the secret changes, or by mailsluice drain`
+  const why = `${failedLogIn(code).words} (${code}, ${countOf(attempts, 'log-in')} failed)`
+  return `suspended since ${since}: ${why}; next try ${nextTryAt}, or when the secret changes, or by mailsluice drain`
 }
 
 function errorFields(error: { code: string; message: string; remedy: string } | undefined) {

@@ -1,5 +1,6 @@
 import type { MailboxConfig } from '../../shared/contract/config.ts'
 import type { DrainReport } from '../../shared/drain/report.ts'
+import { failedLogIn } from '../../shared/failed-log-ins.ts'
 import type { HealthSummary, MailboxHealth } from '../../shared/relay/health.ts'
 import type { CanaryTimes, RelayEvent } from '../../shared/relay/ports.ts'
 import { reportText } from './drain.command.ts'
@@ -28,7 +29,7 @@ export function eventText(event: RelayEvent): string {
       return `drain could not be asked for: ${event.error.message}; again in ${durationText(event.againMs)}`
     case 'suspended': {
       const { code, reason, nextTryAt } = event.suspension
-      return `suspended: ${code}: ${reason}; next try ${clockText(nextTryAt)}, or when the secret changes`
+      return `suspended: ${failedLogIn(code).words}: ${code}: ${reason}; next try ${clockText(nextTryAt)}, or when the secret changes`
     }
     case 'resumed':
       return 'resumed: the server let us in again'

@@ -1,6 +1,6 @@
 import type { MailboxConfig } from '../../shared/contract/config.ts'
 import { IngestError } from '../../shared/errors.ts'
-import { suspends } from '../../shared/failed-log-ins.ts'
+import { failedLogIn, suspends } from '../../shared/failed-log-ins.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import type { Admission, Suspensions } from '../../shared/suspension.ts'
 
@@ -33,7 +33,7 @@ export function beginVisit(
         const { code, reason, since, attempts, nextTryAt } = admission.suspension
         throw new IngestError(
           code,
-          `suspended since ${since} after ${attempts} failed log-ins, the next one at ${nextTryAt}: ${reason}`,
+          `suspended since ${since} after ${attempts} failed log-ins, the next one at ${nextTryAt}: ${failedLogIn(code).words}: ${reason}`,
         )
       }
       const session = await open()

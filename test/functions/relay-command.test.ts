@@ -141,12 +141,18 @@ describe('the relay on the command line', () => {
     const config = folder.config('suspended.yaml', mailboxOn(server, { idle: true }))
     const local = folder.local('suspended')
     const relay = start(['--config', config, local], { PASSWORD: 'wrong' })
-    await relay.until('stdout', /orders: suspended: AUTHENTICATION_FAILED/)
+    await relay.until(
+      'stdout',
+      /orders: suspended: the server does not accept user and password: AUTHENTICATION_FAILED/,
+    )
 
     const checked = await runCli(['check', '--config', config, local, '--json'], PASSWORD)
     const { suspended } = jsonLines(checked.stdout).find(({ kind }) => kind === 'mailbox') ?? {}
     assert.equal((suspended as { code?: string } | undefined)?.code, 'AUTHENTICATION_FAILED')
-    assert.match(checked.stderr, /orders: suspended since .* 1 log-in failed/)
+    assert.match(
+      checked.stderr,
+      /orders: suspended since .*: the server does not accept user and password \(.* 1 log-in failed/,
+    )
     await runCli(['drain', '--config', config, local], PASSWORD)
 
     const again = await runCli(['check', '--config', config, local, '--json'], PASSWORD)

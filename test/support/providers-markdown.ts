@@ -134,8 +134,8 @@ const PASSING: readonly ErrorCode[] = [
 
 function refusals(): string {
   const suspending = (Object.keys(FAILED_LOG_INS) as ErrorCode[]).map((code) => {
-    const { firstPauseMs, alarm } = failedLogIn(code)
-    return `| ${code} | ${alarm} | ${firstPauseMs / 60_000} min, doubled up to 4 h | ${ERROR_CODES[code].remedy} |`
+    const { firstPauseMs, words } = failedLogIn(code)
+    return `| ${code} | ${words} | ${firstPauseMs / 60_000} min, doubled up to 4 h | ${ERROR_CODES[code].remedy} |`
   })
   const passing = PASSING.map(
     (code) => `| ${code} | the next drain tries again | ${ERROR_CODES[code].remedy} |`,
@@ -148,7 +148,7 @@ of Gmail, Microsoft 365, Exchange, Yahoo, iCloud, Zoho, Dovecot and Cyrus, each 
 
 These suspend the mailbox. It is over by itself when a log-in succeeds; one is tried when the pause is over, or as soon as the secret or the settings change.
 
-| Error | The alarm says | Pauses | What to do |
+| Error | Said by check, relay and log | Pauses | What to do |
 | --- | --- | --- | --- |
 ${suspending.join('\n')}
 
