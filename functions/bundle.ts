@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, '..')
 const SUFFIX = '.lambda.ts'
 
 /** CommonJS packages call `require` for Node's own modules; an ES module has none. */
-const REQUIRE =
+export const REQUIRE =
   "import{createRequire as createRequire_}from'node:module';const require=createRequire_(import.meta.url);"
 
 /** A thread of its own, started from a file of its own. */

@@ -1,23 +1,24 @@
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
+import { REQUIRE } from './bundle.ts'
 
 // The consumer kit as JavaScript with types: dist/consumer, which `npm pack` puts into the package, for Node runs no TypeScript below
 // node_modules. `npm run consumer`.
 
 const ROOT = join(import.meta.dirname, '..')
 
-/** What a consumer imports: `mailsluice/consumer` and `mailsluice/consumer/s3`. */
-const ENTRIES = ['shared/consumer/index.ts', 'shared/consumer/s3.ts']
+/** What a consumer imports: `mailsluice/consumer`, `mailsluice/consumer/s3` and `mailsluice/consumer/sqs`. */
+const ENTRIES = ['index', 's3', 'sqs'].map((name) => `shared/consumer/${name}.ts`)
 
-/** Who asks for S3 has the SDK already, and gives a client of it. */
+/** Who asks for S3 or SQS has the SDK already, and gives a client of it. */
 const SDK = ['@aws-sdk/*', '@smithy/*']
 
 export interface ConsumerKit {
   readonly folder: string
-  /** Every source and package file of an entry, and what it imports statically, by the name of the entry: `index`, `s3`. */
+  /** Every source and package file of an entry, and what it imports statically, by the name of the entry: `index`, `s3`, `sqs`. */
   readonly inputs: Readonly<Record<string, readonly string[]>>
 }
 
@@ -38,6 +39,8 @@ export async function buildConsumerKit(
     target: 'node20',
     format: 'esm',
     external: SDK,
+    mainFields: ['module', 'main'],
+    banner: { js: REQUIRE },
     keepNames: true,
     metafile: true,
     logLevel: 'silent',
@@ -66,7 +69,7 @@ function inputsOf(outputs: Outputs, folder: string): ConsumerKit['inputs'] {
       .flatMap(({ path, external }) => (external ? [path] : inputs(path))),
   ]
   return Object.fromEntries(
-    ['index', 's3'].map((name) => [
+    ENTRIES.map((entry) => basename(entry, '.ts')).map((name) => [
       name,
       [...new Set(inputs(relative(ROOT, join(folder, `${name}.mjs`))))].sort(),
     ]),

@@ -237,10 +237,6 @@ const MEANING = {
     remedy:
       'Nothing: another consumer has begun with the event, and it comes again after its visibility timeout.',
   },
-  ATTACHMENT_NOT_EXTRACTED: {
-    scope: 'message',
-    remedy: 'Name its media type under `extract` of the route; until then it is in the raw message alone.',
-  },
   QUEUE_MISSING: { scope: 'mailbox', remedy: 'Create the queue, or correct its name under `queues`.' },
   QUEUE_DENIED: {
     scope: 'mailbox',

@@ -1,5 +1,5 @@
 // The consumer kit, `mailsluice/consumer`: what stands between a queue and code that acts upon mail. Nothing in it needs an SDK; what reads and
-// remembers in S3 is `mailsluice/consumer/s3`.
+// remembers in S3 is `mailsluice/consumer/s3`, what polls SQS `mailsluice/consumer/sqs`.
 
 export * from '../contract/archived-data.ts'
 export {
@@ -16,6 +16,7 @@ export {
   type SuspendedData,
 } from '../contract/event.ts'
 export { IngestError } from '../errors.ts'
+export { openFileState } from '../state/file.ts'
 export { openMemoryState } from '../state/memory.ts'
 export { type BatchOptions, type BatchResponse, consumeBatch } from './batch.ts'
 export {

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { resolve, sep } from 'node:path'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { storedOctets } from '../archive/exact-octets.ts'
 import { type ArchivedData, type Attachment, archivedDataSchema } from '../contract/event.ts'
@@ -12,6 +12,8 @@ export interface ObjectPlace {
   /** s3://bucket/key or file:///path. */
   readonly uri: string
   readonly versionId?: string | undefined
+  /** So many octets from a place on; undefined: all. */
+  readonly range?: { readonly start: number; readonly octets: number } | undefined
 }
 
 /** The port of what reads objects. Rejects with ARCHIVE_…. */
@@ -26,14 +28,20 @@ export async function openRaw({ raw }: Pick<ArchivedData, 'raw'>, open: OpenObje
 }
 
 /**
- * The decoded octets of an attachment that a route extracts, checked like those of a message. Rejects with ATTACHMENT_NOT_EXTRACTED when the event
- * names no object for it.
+ * The decoded octets of an attachment, checked like those of a message: the object that a route extracted, else its part of the raw message, which is
+ * read once to find it and a second time from its place on. Rejects with EVENT_INVALID when the message has no such attachment.
  */
-export async function openAttachment(attachment: Attachment, open: OpenObject): Promise<Readable> {
+export async function openAttachment(
+  { raw }: Pick<ArchivedData, 'raw'>,
+  attachment: Attachment,
+  open: OpenObject,
+): Promise<Readable> {
   const { uri, partPath } = attachment
-  if (uri === undefined)
-    throw new IngestError('ATTACHMENT_NOT_EXTRACTED', `part ${partPath}: the event names no object with it`)
-  return checked({ ...attachment, uri }, await open({ uri }))
+  if (uri !== undefined) return checked({ ...attachment, uri }, await open({ uri }))
+  const { decoded, findPart } = await import('./raw-part.ts')
+  const part = await findPart(await openRaw({ raw }, open), partPath)
+  const body = await open({ uri: raw.uri, versionId: raw.versionId, range: part })
+  return checked({ ...attachment, uri: `${raw.uri}, part ${partPath}` }, decoded(body, part))
 }
 
 /**
@@ -53,11 +61,12 @@ export async function wholeData(data: ArchivedData, open: OpenObject): Promise<A
 /** Reads what Mailsluice keeps under a folder with --local, and nothing outside of it. */
 export function openFileObjects(folder: string): OpenObject {
   const root = resolve(folder) + sep
-  return async ({ uri }) => {
+  return async ({ uri, range }) => {
     const path = uri.startsWith('file://') ? fileURLToPath(uri) : uri
     if (!uri.startsWith('file://') || !resolve(path).startsWith(root))
       throw new IngestError('ARCHIVE_DENIED', `${uri}: not a file under ${folder}`)
-    return createReadStream(path)
+    if (range?.octets === 0) return Readable.from([])
+    return createReadStream(path, range && { start: range.start, end: range.start + range.octets - 1 })
   }
 }
 

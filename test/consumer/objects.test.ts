@@ -16,12 +16,15 @@ import {
 } from '../../shared/consumer/objects.ts'
 import { openS3Objects } from '../../shared/consumer/s3.ts'
 import type { ArchivedData } from '../../shared/contract/event.ts'
+import { parseMessage } from '../../shared/mail/parse-message.ts'
 import { archivedEvent } from '../support/recorded-events.ts'
+import { sampleMessages } from '../support/sample-messages.ts'
 import { type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts'
 
 const RAW = Buffer.from(`Subject: x\r\n\r\n${'line\r\n'.repeat(50_000)}`)
 const sha256 = (octets: Buffer): string => createHash('sha256').update(octets).digest('hex')
 const folder = mkdtempSync(join(tmpdir(), 'mailsluice-objects-'))
+const WITH_ATTACHMENTS = ['invoice', 'bounce', 'calendar', 'forwarded']
 let s3: ScriptedS3
 let client: S3Client
 
@@ -72,7 +75,7 @@ const read = async (stream: Promise<Readable>): Promise<Buffer> =>
 
 for (const [name, put, open] of PLACES)
   describe(`in ${name}`, () => {
-    const raw = (key: string, octets: Buffer, expected = RAW): Pick<ArchivedData, 'raw'> => ({
+    const raw = (key: string, octets: Buffer, expected: Buffer = RAW): Pick<ArchivedData, 'raw'> => ({
       raw: { uri: put(key, octets), key, sha256: sha256(expected), octets: expected.length },
     })
 
@@ -110,9 +113,32 @@ for (const [name, put, open] of PLACES)
         octets: 4,
         sha256: sha256(octets),
       }
-      assert.deepEqual(await read(openAttachment(extracted, open())), octets)
+      assert.deepEqual(await read(openAttachment(archivedEvent('invoice').data, extracted, open())), octets)
       put('attachments/x', Buffer.from('%PDX'))
-      await assert.rejects(read(openAttachment(extracted, open())), { code: 'ARCHIVE_CONFLICT' })
+      await assert.rejects(read(openAttachment(archivedEvent('invoice').data, extracted, open())), {
+        code: 'ARCHIVE_CONFLICT',
+      })
+    })
+
+    for (const sample of sampleMessages().filter(({ name }) => WITH_ATTACHMENTS.includes(name)))
+      test(`attachments are read out of the message itself where none was extracted: ${sample.name}`, async () => {
+        const { attachments } = await parseMessage(sample.octets)
+        assert.ok(attachments.length > 0)
+        const { raw: place } = raw(`raw/${sample.name}.eml`, sample.octets, sample.octets)
+        for (const attachment of attachments) {
+          const octets = await read(openAttachment({ raw: place }, attachment, open()))
+          assert.deepEqual([octets.length, sha256(octets)], [attachment.octets, attachment.sha256])
+        }
+      })
+
+    test('an attachment whose message was changed is never read to its end', async () => {
+      const sample = sampleMessages().find(({ name }) => name === 'invoice')
+      assert.ok(sample)
+      const [attachment] = (await parseMessage(sample.octets)).attachments
+      assert.ok(attachment)
+      const other = { ...attachment, sha256: '0'.repeat(64) }
+      const place = raw('raw/changed.eml', sample.octets, sample.octets)
+      await assert.rejects(read(openAttachment(place, other, open())), { code: 'ARCHIVE_CONFLICT' })
     })
 
     test('what an event was cut by is found in the object that it points to', async () => {
@@ -161,12 +187,16 @@ describe('nothing is read', () => {
     )
   })
 
-  test('of an attachment that no route extracts', async () => {
-    const [attachment] = archivedEvent('invoice').data.attachments
+  test('of a part that the message does not have', async () => {
+    const { data } = archivedEvent('invoice')
+    const [attachment] = data.attachments
     assert.ok(attachment)
-    await assert.rejects(
-      openAttachment(attachment, async () => Readable.from([])),
-      { code: 'ATTACHMENT_NOT_EXTRACTED' },
-    )
+    const message = Buffer.from('Subject: x\r\n\r\nx')
+    const raw = { ...data.raw, sha256: sha256(message), octets: message.length }
+    for (const partPath of ['7', 'constructor'])
+      await assert.rejects(
+        openAttachment({ raw }, { ...attachment, partPath }, async () => Readable.from([message])),
+        { code: 'EVENT_INVALID' },
+      )
   })
 })

@@ -23,20 +23,27 @@ before(async () => {
 after(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('the consumer kit', () => {
-  test('needs no SDK, no mail client, no server and no configuration unless S3 is asked for', () => {
-    const foreign = (name: string) =>
-      kit.inputs[name]?.flatMap((file) => /^(?:.*node_modules\/)?((?:@[^/]+\/)?[^/.]+)/.exec(file)?.[1] ?? [])
-    assert.deepEqual(
-      new Set(foreign('index')),
-      new Set(['node:crypto', 'node:fs', 'node:path', 'node:stream', 'node:url', 'shared', 'zod']),
+  /** Packages and modules of Node that are loaded with an entry. */
+  const loaded = (name: string): string[] => {
+    const packages = kit.inputs[name]?.map((file) =>
+      file.startsWith('shared/')
+        ? 'shared'
+        : file.replace(/^.*node_modules\//, '').replace(/^((@[^/]+\/)?[^/]+).*/, '$1'),
     )
-    const inS3 = new Set(foreign('s3'))
-    for (const name of ['@aws-sdk', '@smithy'])
-      assert.ok(
-        [...inS3].some((each) => each.startsWith(name)),
-        name,
-      )
-    assert.ok(!inS3.has('zod'))
+    return [...new Set(packages)].filter((each) => !each.startsWith('node:')).sort()
+  }
+
+  test('loads no SDK, no mail client, no parser, no server and no configuration, but where S3 or SQS is asked for', () => {
+    assert.deepEqual(loaded('index'), ['shared', 'zod'])
+    assert.deepEqual(loaded('s3'), ['@aws-sdk/client-s3', '@smithy/node-http-handler', 'shared'])
+    assert.deepEqual(loaded('sqs'), ['@aws-sdk/client-sqs', 'shared', 'zod'])
+    const ours = kit.inputs.index?.filter((file) => file.startsWith('shared/')) ?? []
+    assert.deepEqual(
+      ours.filter(
+        (file) => !/^shared\/(consumer|contract|state|archive|errors|limits|make-folder)/.test(file),
+      ),
+      [],
+    )
   })
 
   test('has no TypeScript in it but declarations', () => {
@@ -70,16 +77,18 @@ describe('the package, in a folder with nothing else', () => {
     mkdirSync(join(folder, 'node_modules', '@aws-sdk'), { recursive: true })
     mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true })
     // What npm would install beside it.
-    for (const name of ['zod', '@aws-sdk/client-s3', '@types/node'])
+    for (const name of ['zod', '@aws-sdk/client-s3', '@aws-sdk/client-sqs', '@types/node'])
       symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
     writeFileSync(
       join(folder, 'consumer.ts'),
       `import { S3Client } from '@aws-sdk/client-s3'
 import { consumeBatch, type Event, MESSAGE_ARCHIVED, openRaw, readEvent, rememberEvents } from 'mailsluice/consumer'
 import { openS3Objects, openS3State } from 'mailsluice/consumer/s3'
+import { consumeQueue } from 'mailsluice/consumer/sqs'
 
 const open = openS3Objects(new S3Client())
 const seen = rememberEvents(openS3State({ bucket: 'state' }), { consumer: 'x' })
+export const poll = consumeQueue
 export async function handler(batch: unknown) {
   return consumeBatch(batch, async (event: Event) => {
     if (event.type !== MESSAGE_ARCHIVED) return

@@ -8,7 +8,7 @@ import { buffer } from 'node:stream/consumers'
 // the same hands as the adapters, so it proves nothing about S3: the contract suite runs on real engines (test/interop).
 
 export interface ScriptedRequest {
-  /** `PutObject`, `HeadObject`, `GetObject`, `ListObjectsV2`, `GetBucketVersioning`, `GetObjectLockConfiguration`. */
+  /** `PutObject`, `HeadObject`, `GetObject`, `ListObjectsV2`, `GetBucketVersioning`, `GetObjectLockConfiguration`, `PutObjectLegalHold`. */
   readonly operation: string
   readonly bucket: string
   readonly key: string
@@ -136,7 +136,13 @@ export async function startScriptedS3(
         if (!object) return refused(404, 'NoSuchKey')
         if (headers['if-none-match'] !== undefined && headers['if-none-match'] === object.headers.etag)
           return { status: 304, headers: {}, content: Buffer.alloc(0) }
-        return { status: 200, headers: object.headers, content: object.content }
+        return {
+          status: headers.range ? 206 : 200,
+          headers: object.headers,
+          content: rangeOf(object.content, headers.range),
+        }
+      case 'PutObjectLegalHold':
+        return { status: 200, headers: {}, content: Buffer.alloc(0) }
       case 'PutObject':
         return refusal(headers, object, body) ?? store(bucket, key, headers, body)
       default:
@@ -157,6 +163,11 @@ export async function startScriptedS3(
   }
 }
 
+function rangeOf(content: Buffer, range = ''): Buffer {
+  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(range) ?? []
+  return first === undefined ? content : content.subarray(Number(first), Number(last) + 1)
+}
+
 interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -166,6 +177,7 @@ interface Answer {
 function operationOf(method: string, key: string, query: URLSearchParams): string {
   if (query.has('versioning')) return `${method === 'GET' ? 'Get' : 'Put'}BucketVersioning`
   if (query.has('object-lock')) return `${method === 'GET' ? 'Get' : 'Put'}ObjectLockConfiguration`
+  if (query.has('legal-hold')) return `${method === 'GET' ? 'Get' : 'Put'}ObjectLegalHold`
   if (method === 'GET' && key === '') return 'ListObjectsV2'
   return `${{ GET: 'Get', HEAD: 'Head', PUT: 'Put', DELETE: 'Delete' }[method] ?? method}Object`
 }
