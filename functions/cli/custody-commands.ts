@@ -1,5 +1,15 @@
 import type { Command } from 'commander'
+import { type ForgetOptions, forgetCommand } from './archive-forget.command.ts'
 import { type CaseOptions, holdCommand, releaseCommand } from './archive-hold.command.ts'
+import {
+  type DeleteOptions,
+  type ExtendOptions,
+  retentionDeleteCommand,
+  retentionExtendCommand,
+  retentionShowCommand,
+  retentionSimulateCommand,
+  type SimulateOptions,
+} from './archive-retention.command.ts'
 import { casesListCommand, casesShowCommand } from './cases.command.ts'
 import { withOrder } from './order.ts'
 import { type QueryOptions, withQueryOptions } from './query-options.ts'
@@ -8,6 +18,7 @@ import { examples, type Wrap } from './usage.ts'
 /** The commands of the records officer. */
 export function addCustodyCommands(root: Command, archive: Command, command: Wrap): void {
   const CASE = ['--case <name>', 'lower-case letters, digits and hyphens'] as const
+  const TIME = 'YYYY-MM-DD (UTC), or a time with its zone'
   const DRY = ['--dry-run', 'tell what would be done, and change nothing'] as const
 
   withQueryOptions(withOrder(archive.command('hold').requiredOption(...CASE)))
@@ -28,6 +39,36 @@ export function addCustodyCommands(root: Command, archive: Command, command: Wra
     .option(...DRY)
     .addHelpText('after', examples('archive release --case ott-v-smith --reason "settled on 9 June"'))
     .action(command<CaseOptions>((run, options) => releaseCommand(run, options)))
+
+  const retention = archive.command('retention').description('how long messages are kept')
+  withQueryOptions(retention.command('show'))
+    .description('until when each message is kept, and why')
+    .addHelpText('after', examples('archive retention show --from "*@ott.example"'))
+    .action(command<QueryOptions>((run, options) => retentionShowCommand(run, options)))
+  withQueryOptions(withOrder(retention.command('extend').requiredOption('--until <time>', TIME)))
+    .description('keep messages longer; nothing is ever kept shorter')
+    .option(...DRY)
+    .addHelpText(
+      'after',
+      examples('archive retention extend --until 2036-01-01 --reason "audit 2031" --mailbox invoices'),
+    )
+    .action(command<ExtendOptions>((run, options) => retentionExtendCommand(run, options)))
+  withQueryOptions(retention.command('simulate').requiredOption('--on <time>', TIME))
+    .description('what may be deleted on a day, and what keeps the rest')
+    .addHelpText('after', examples('archive retention simulate --on 2033-01-01'))
+    .action(command<SimulateOptions>((run, options) => retentionSimulateCommand(run, options)))
+  withQueryOptions(withOrder(retention.command('delete')))
+    .description('delete what has expired, with a receipt in the ledger')
+    .option(...DRY)
+    .addHelpText('after', examples('archive retention delete --reason "yearly clearing" --dry-run'))
+    .action(command<DeleteOptions>((run, options) => retentionDeleteCommand(run, options)))
+  withOrder(
+    archive.command('forget').argument('<ids...>', 'SHA-256, <mailbox>/<sha256>, or a key; each whole'),
+  )
+    .description('erase messages that a law wants to be forgotten, before their time, and leave a tombstone')
+    .option(...DRY)
+    .addHelpText('after', examples('archive forget invoices/2e73b09e… --reason "Art. 17 GDPR, request 118"'))
+    .action(command<ForgetOptions>((run, options, ids) => forgetCommand(run, ids, options)))
 
   const cases = root.command('cases').description('cases of legal hold')
   cases

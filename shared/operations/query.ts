@@ -16,7 +16,7 @@ import type { Parser } from '../parser/parser.ts'
 
 const globs = z.array(z.string().min(1)).min(1)
 /** A day (its start in UTC) or a time with its zone. */
-const time = z.iso.date().or(z.iso.datetime({ offset: true }))
+export const timeSchema = z.iso.date().or(z.iso.datetime({ offset: true }))
 
 /** Fields are joined by AND, the values of one by OR, the words of `subject` by AND. A query without fields means every message. */
 export const querySchema = z.strictObject({
@@ -30,11 +30,11 @@ export const querySchema = z.strictObject({
    * From then on, and before then. The message's own times count: Date, which a sender may forge, and those of servers that had it (INTERNALDATE,
    * Received): one of them in the range is enough. Without any of them it is when the message was archived.
    */
-  since: time.optional(),
-  before: time.optional(),
+  since: timeSchema.optional(),
+  before: timeSchema.optional(),
   /** By when the message was archived. */
-  archivedSince: time.optional(),
-  archivedBefore: time.optional(),
+  archivedSince: timeSchema.optional(),
+  archivedBefore: timeSchema.optional(),
   /** Each has to occur; case does not count, `*` and `?` stand for what is between. */
   subject: globs.optional(),
   class: z.array(z.enum(MESSAGE_CLASSES)).min(1).optional(),
