@@ -57,7 +57,7 @@ export class MailboxPoller implements Watched {
     const { suspension } = this.#entrance
     const state: WatchState = suspension ? 'suspended' : this.#failed ? 'reconnecting' : 'polling'
     const nowMs = this.#ports.clock.nowMs()
-    const provenAgoMs = this.#provenMs === undefined ? undefined : nowMs - this.#provenMs
+    const provenAgoMs = this.#provenMs === undefined ? undefined : Math.round(nowMs - this.#provenMs)
     return {
       mailbox: this.config.id,
       state,

@@ -121,7 +121,7 @@ export class MailboxWatcher implements Watched {
       return {
         folder: folder ?? this.config.folders.join(', '),
         state,
-        provenAgoMs: provenMs === undefined ? undefined : nowMs - provenMs,
+        provenAgoMs: provenMs === undefined ? undefined : Math.round(nowMs - provenMs),
       }
     })
     const ago = folders.map(({ provenAgoMs }) => provenAgoMs)

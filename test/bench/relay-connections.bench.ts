@@ -18,10 +18,11 @@ import { accessTo } from '../support/imap-session.ts'
 import { watched } from '../support/relay-world.ts'
 
 // What IDLE connections cost the process that holds them: memory for each, processor at rest, renewals included. Over TLS, to a server in another
-// process: `node test/bench/relay-connections.bench.ts [connections] [seconds at rest]`.
+// process: `npx node test/bench/relay-connections.bench.ts [connections] [seconds at rest]`.
 
 const CONNECTIONS = Number(process.argv[2] ?? 2000)
-const SECONDS = Number(process.argv[3] ?? 60)
+/** Each connection is renewed once in these. */
+const SECONDS = Number(process.argv[3] ?? RELAY.renewMs / 1000)
 /** One host, and nobody to be spared. */
 const LIMITS: RelayLimits = { ...RELAY, logInGapMs: 1, logInsAtOncePerHost: RELAY.logInsAtOnce }
 
@@ -35,6 +36,12 @@ async function memory(): Promise<{ rss: number; heap: number }> {
   }
   const { rss, heapUsed } = process.memoryUsage()
   return { rss, heap: heapUsed }
+}
+
+/** Of the processor, since what was said then. */
+function cpuSeconds(since?: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since)
+  return (user + system) / 1e6
 }
 
 const authority = makeAuthority()
@@ -80,15 +87,17 @@ const mailboxes = Array.from({ length: CONNECTIONS }, (_, number) => ({
 relay.apply(mailboxes.slice(0, 1))
 await sleep(1000)
 const before = await memory()
+const connecting = process.cpuUsage()
 const connectingMs = performance.now()
 relay.apply(mailboxes)
 while (relay.health().some(({ state }) => state !== 'watching')) await sleep(100)
 const connectedMs = performance.now() - connectingMs
+const connectingCpu = cpuSeconds(connecting)
 const after = await memory()
 
-const cpu = process.cpuUsage()
+const resting = process.cpuUsage()
 await sleep(SECONDS * 1000)
-const { user, system } = process.cpuUsage(cpu)
+const restingCpu = cpuSeconds(resting)
 const later = await memory()
 
 const asked = requests
@@ -97,19 +106,21 @@ const deliveredMs = performance.now()
 while (requests < asked + CONNECTIONS / 10) await sleep(5)
 const noticedMs = performance.now() - deliveredMs
 
+const leaving = process.cpuUsage()
 const leavingMs = performance.now()
 await relay.close()
 const leftMs = performance.now() - leavingMs
+const leavingCpu = cpuSeconds(leaving)
 server.stdin.end()
 
 const each = (octets: number): string => `${(octets / 1024 / (CONNECTIONS - 1)).toFixed(0)} KiB`
 const whole = (octets: number): string => `${(octets / 1024 / 1024).toFixed(0)} MiB`
 console.log(
   [
-    `${CONNECTIONS} connections made in ${(connectedMs / 1000).toFixed(1)} s`,
+    `${CONNECTIONS} connections made in ${(connectedMs / 1000).toFixed(1)} s, ${connectingCpu.toFixed(1)} s of a processor`,
     `memory for each ${each(after.rss - before.rss)} (heap ${each(after.heap - before.heap)}), in all ${whole(after.rss)}; of one connection ${whole(before.rss)}`,
-    `at rest for ${SECONDS} s: ${((user + system) / 10_000 / SECONDS).toFixed(1)} % of a processor, ${((CONNECTIONS * SECONDS * 1000) / RELAY.renewMs).toFixed(0)} renewals; then memory for each ${each(later.rss - before.rss)}, in all ${whole(later.rss)}`,
+    `at rest for ${SECONDS} s: ${((restingCpu / SECONDS) * 100).toFixed(1)} % of a processor, ${((CONNECTIONS * SECONDS * 1000) / RELAY.renewMs).toFixed(0)} renewals; then memory for each ${each(later.rss - before.rss)}, in all ${whole(later.rss)}`,
     `${CONNECTIONS / 10} arrivals at once: all asked for after ${noticedMs.toFixed(0)} ms`,
-    `signed out everywhere in ${(leftMs / 1000).toFixed(1)} s`,
+    `signed out everywhere in ${(leftMs / 1000).toFixed(1)} s, ${leavingCpu.toFixed(1)} s of a processor`,
   ].join('\n'),
 )

@@ -6,7 +6,7 @@ import { CliFolder, jsonLines, startCli } from '../support/cli.ts'
 import { startDovecot } from '../support/dovecot.ts'
 
 // From a delivery on a real Dovecot to the event at a consumer, with `mailsluice relay --local` in between, everything on this machine:
-// `node test/bench/relay-latency.bench.ts [messages] [mean pause in ms]`. Fails when the target is missed: median 1 s, 99th percentile 3 s.
+// `npx node test/bench/relay-latency.bench.ts [messages] [mean pause in ms]`. Fails when the target is missed: median 1 s, 99th percentile 3 s.
 
 const MESSAGES = Number(process.argv[2] ?? 200)
 const PAUSE_MS = Number(process.argv[3] ?? 500)
@@ -73,7 +73,7 @@ const latencies = [...deliveredMs]
   .toSorted((a, b) => a - b)
 const part = (share: number): number => latencies[Math.ceil(latencies.length * share) - 1] ?? 0
 console.log(
-  `${MESSAGES} messages, one in ${PAUSE_MS} ms: median ${part(0.5).toFixed(0)} ms, 90 % ${part(0.9).toFixed(0)} ms, 99 % ${part(0.99).toFixed(0)} ms, longest ${part(1).toFixed(0)} ms`,
+  `${MESSAGES} messages, one in ${PAUSE_MS} ms: median ${part(0.5).toFixed(0)} ms, 95 % ${part(0.95).toFixed(0)} ms, 99 % ${part(0.99).toFixed(0)} ms, longest ${part(1).toFixed(0)} ms`,
 )
 assert.ok(part(0.5) < TARGET_MS.median, 'the median is above its target')
 assert.ok(part(0.99) < TARGET_MS.p99, 'the 99th percentile is above its target')

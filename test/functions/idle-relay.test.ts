@@ -141,6 +141,11 @@ describe('the relay in AWS', () => {
     assert.match(dockerfile, /^USER node$/m)
     assert.ok(existsSync(join(bundle.folder, 'index.mjs')))
     assert.ok(bundle.inputs.some((file) => /\/imapflow\//.test(file)))
+    // It is bundled on any machine and runs on arm64.
+    assert.deepEqual(
+      bundle.inputs.filter((file) => file.endsWith('.node')),
+      [],
+    )
     assert.deepEqual(
       bundle.inputs.filter((file) =>
         /fauxqs|sqlite|shared\/parser|shared\/(archive|state)\/file|queue\/local/.test(file),
