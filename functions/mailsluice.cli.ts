@@ -213,7 +213,7 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       examples('archive get 93b964c092a1 | less', 'archive get 93b964c092a1 --output message.eml'),
     )
     .action(command<{ output?: string }>((run, options, [id]) => getCommand(run, id as string, options)))
-  addCatalogueCommands(archive, command)
+  addCatalogueCommands(root, archive, command)
   addCustodyCommands(root, archive, command)
 
   archive

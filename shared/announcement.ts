@@ -34,8 +34,9 @@ export function archivedEvent(input: {
   readonly parsed: ParsedMessage
   /** @default those that were parsed; extracted ones say where they are */
   readonly attachments?: readonly Attachment[]
+  readonly replay?: string | undefined
 }): ArchivedEvent {
-  const { mailbox, time, raw, server, parsed } = input
+  const { mailbox, time, raw, server, parsed, replay } = input
   const { attachments = parsed.attachments } = input
   const { message, text, attachmentsTruncated, labels, authentication, parse } = parsed
   const { bounce, calendar, receipt, complaint, dmarcReport } = parsed
@@ -44,6 +45,7 @@ export function archivedEvent(input: {
     type: MESSAGE_ARCHIVED,
     id: archivedEventId(mailbox, raw.sha256 as Sha256),
     subject: raw.key,
+    ...(replay === undefined ? {} : { replay }),
     data: {
       raw,
       mailbox: server,

@@ -264,6 +264,15 @@ export const EXPORT = {
   memoryMessageOctets: 1 * MIB,
 } as const
 
+/** Announcing again. */
+export const REPLAY = {
+  /** Messages read and parsed ahead: of DRAIN.memoryMessageOctets each, the larger ones on disk. */
+  parsedAhead: 8,
+  /** Events handed to the queues and not answered yet: some batches, so that a slow queue holds up the reading. */
+  eventsUnderWay: 40,
+  failuresTold: 100,
+} as const
+
 /** Seals over the ledgers. */
 export const SEAL = {
   /** Lines in one tree: 16 MiB of hashes while it is made or a proof is cut from it. A longer backlog becomes several seals. */

@@ -2,10 +2,11 @@ import { type Command, Option } from 'commander'
 import { EXPORT_FORMATS, type ExportCommandOptions, exportCommand } from './archive-export.command.ts'
 import { type SearchOptions, searchCommand } from './archive-search.command.ts'
 import { withChoiceOptions } from './choice.ts'
+import { type ReplayCommandOptions, replayCommand } from './replay.command.ts'
 import { examples, positive, type Wrap } from './usage.ts'
 
 /** What works on messages that a query chooses. */
-export function addCatalogueCommands(archive: Command, command: Wrap): void {
+export function addCatalogueCommands(root: Command, archive: Command, command: Wrap): void {
   withChoiceOptions(archive.command('search'))
     .description('find archived messages by what the ledgers say of them, the newest first')
     .option('--limit <count>', 'at most this many', positive, 100)
@@ -39,4 +40,20 @@ export function addCatalogueCommands(archive: Command, command: Wrap): void {
       ),
     )
     .action(command<ExportCommandOptions>((run, options) => exportCommand(run, options)))
+  withChoiceOptions(root.command('replay'))
+    .description('announce archived messages again, under the same event ids, marked as a replay')
+    .option('--all', 'every message, from the first on')
+    .option('--queue <name>', 'to this queue alone (default: where routes send them now)')
+    .option('--rate <count>', 'messages a second, at most', positive)
+    .option('--dry-run', 'tell what would be announced, and send nothing')
+    .option('--diff', 'announce nothing: parse again, and show what is read in another way than was recorded')
+    .addHelpText(
+      'after',
+      examples(
+        'replay --mailbox invoices --since 2026-03-01 --queue reprocessing --rate 20',
+        'replay --all --dry-run',
+        'replay --all --diff --json',
+      ),
+    )
+    .action(command<ReplayCommandOptions>((run, options) => replayCommand(run, options)))
 }

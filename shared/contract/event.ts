@@ -57,6 +57,10 @@ function cloudEvent<Type extends string, Data extends z.ZodType>(
     time: z.string().describe('ISO 8601; when it was announced first or again.'),
     datacontenttype: z.literal('application/json'),
     subject: z.string().optional().describe('Key of the raw object.'),
+    replay: z
+      .string()
+      .optional()
+      .describe('When an operator has announced it again: the name of that replay. The id is what it was.'),
     data,
   })
   return envelope.meta(about)

@@ -37,6 +37,12 @@ export interface MessageContext {
   readonly queueFailed: (error: IngestError) => void
 }
 
+/** What an event is made with. `replay`: marks one that an operator has announced again. */
+export interface EventContext
+  extends Pick<MessageContext, 'mailbox' | 'routes' | 'archive' | 'derived' | 'parser' | 'now'> {
+  readonly replay?: string | undefined
+}
+
 export interface FetchedMessage {
   readonly folder: string
   readonly epoch: Epoch
@@ -81,6 +87,19 @@ export async function ingest(
 /** The entry for octets that are archived and recorded already. */
 export function duplicateOf(message: FetchedMessage, stored?: Stored): Outcome {
   return { entry: entryOf(message, 'duplicate', stored), record: !isSessionId(message.id) }
+}
+
+/** A message that was archived and recorded before, as it was when it had just been fetched. */
+export function messageAgain(entry: MessageEntry, octets: Octets): FetchedMessage {
+  const { internalDate, flags, gmailLabels, gmailThreadId, emailId, threadId } = entry
+  return {
+    folder: entry.folder,
+    epoch: entry.epoch as Epoch,
+    id: entry.id as ServerId,
+    octets,
+    metadata: { internalDate, flags, gmailLabels, gmailThreadId, emailId, threadId },
+    announcedOctets: undefined,
+  }
 }
 
 /** What the server knows of a message, for its event. */
@@ -130,13 +149,13 @@ async function readyToAnnounce(
 export async function eventOf(
   message: FetchedMessage,
   stored: Stored,
-  context: MessageContext,
+  context: EventContext,
 ): Promise<{
   readonly queues: readonly string[]
   readonly event: OutgoingEvent
   readonly parsed: ParsedMessage
 }> {
-  const { mailbox, routes, parser, archive, derived, now } = context
+  const { mailbox, routes, parser, archive, derived, now, replay } = context
   const { octets } = message
   const parsed = await parser.parse(octets, headerFieldsOf(routes))
   const key = rawKey(mailbox.id, octets.sha256)
@@ -154,6 +173,7 @@ export async function eventOf(
     server: mailboxData(mailbox, message, message.metadata),
     parsed,
     attachments: await extractAttachments(mailbox.id, octets, parsed, routed, derived),
+    replay,
   })
   const body = encodeEvent(await keepWhole(mailbox.id, event, derived))
   return { queues: queuesTaken(routed), event: { id: event.id, group: mailbox.id, body }, parsed }

@@ -1,11 +1,10 @@
-import type { Epoch, Sha256 } from '../contract/ids.ts'
+import type { Sha256 } from '../contract/ids.ts'
 import { rawKey } from '../contract/object-key.ts'
 import type { Pending } from '../ledger/fold.ts'
 import type { Entry, MessageEntry } from '../ledger/segment.ts'
 import { DRAIN } from '../limits.ts'
-import type { ServerId } from '../mailbox/mailbox.ts'
 import type { Spool } from '../octets.ts'
-import { announceTo, eventOf, type MessageContext, send } from './message.ts'
+import { announceTo, eventOf, type MessageContext, messageAgain, send } from './message.ts'
 
 /**
  * Announces what an earlier drain left pending: a message is read back from the archive and parsed again, so its event is the same,
@@ -24,22 +23,10 @@ export async function announceAgain(
   }
   const entry = pending.message as MessageEntry
   const digest = entry.sha256 as Sha256
-  const { internalDate, flags, gmailLabels, gmailThreadId, emailId, threadId } = entry
   const { body } = await context.archive.get(rawKey(mailbox.id, digest))
   const octets = await spool.collect(body, DRAIN.memoryMessageOctets)
   try {
-    const again = await eventOf(
-      {
-        folder: entry.folder,
-        epoch: entry.epoch as Epoch,
-        id: entry.id as ServerId,
-        octets,
-        metadata: { internalDate, flags, gmailLabels, gmailThreadId, emailId, threadId },
-        announcedOctets: undefined,
-      },
-      entry,
-      context,
-    )
+    const again = await eventOf(messageAgain(entry, octets), entry, context)
     const untold = again.queues.filter((queue) => !taken.includes(queue))
     const announcements = await announceTo(untold, again.event, context)
     const now = announcements.filter(({ refused }) => refused === undefined).map(({ queue }) => queue)

@@ -4,6 +4,7 @@ import { IngestError } from '../errors.ts'
 import { EXPORT } from '../limits.ts'
 import type { Octets } from '../octets.ts'
 import type { ArchivedMessage, QueryPorts } from '../operations/query.ts'
+import { workAhead } from '../work-ahead.ts'
 
 export interface FetchedFromArchive {
   readonly message: ArchivedMessage
@@ -17,25 +18,16 @@ export interface FetchedFromArchive {
  * Messages with their octets, in order, EXPORT.fetchedAhead at the same time. What is gone or is another content than recorded is told with the message; rejects
  * with ARCHIVE_… and SPOOL_FAILED when nothing can be had.
  */
-export async function* fetchAhead(
+export function fetchAhead(
   messages: AsyncIterable<ArchivedMessage>,
   ports: Pick<QueryPorts, 'archive' | 'spool'>,
 ): AsyncGenerator<FetchedFromArchive> {
-  const fetching: Promise<FetchedFromArchive>[] = []
-  try {
-    for await (const message of messages) {
-      const fetched = fetch(message, ports)
-      // Its failure is met when its turn comes.
-      fetched.catch(() => undefined)
-      fetching.push(fetched)
-      if (fetching.length >= EXPORT.fetchedAhead)
-        yield await (fetching.shift() as Promise<FetchedFromArchive>)
-    }
-    while (fetching.length > 0) yield await (fetching.shift() as Promise<FetchedFromArchive>)
-  } finally {
-    for (const left of await Promise.allSettled(fetching))
-      if (left.status === 'fulfilled') await left.value.octets?.discard()
-  }
+  return workAhead(
+    messages,
+    EXPORT.fetchedAhead,
+    (message) => fetch(message, ports),
+    async ({ octets }) => octets?.discard(),
+  )
 }
 
 async function fetch(

@@ -1,0 +1,219 @@
+import type { MailboxConfig } from '../contract/config.ts'
+import type { MailboxId, Sha256 } from '../contract/ids.ts'
+import { rawKey } from '../contract/object-key.ts'
+import { type EventContext, eventOf, messageAgain } from '../drain/message.ts'
+import { IngestError } from '../errors.ts'
+import { type Catalogue, catalogue } from '../ledger/catalogue.ts'
+import type { MessageEntry } from '../ledger/segment.ts'
+import { DRAIN, REPLAY } from '../limits.ts'
+import type { Octets } from '../octets.ts'
+import { openAnnouncer } from '../queue/announcer.ts'
+import type { EventQueues, OutgoingEvent } from '../queue/queue.ts'
+import { workAhead } from '../work-ahead.ts'
+import { type ArchivedMessage, findByQuery, type MessageQuery, type QueryPorts } from './query.ts'
+
+// Announcing archived messages again: the path of a drain from the archive on. Nothing is recorded, for nothing has changed.
+
+export interface ReplayPorts extends QueryPorts {
+  readonly queues: EventQueues
+  readonly derived: EventContext['derived']
+}
+
+export interface ReplayOptions {
+  /** Marks the events. */
+  readonly replay: string
+  /** Every event goes to this one. @default where routes send it now */
+  readonly queue?: string | undefined
+  /** Messages a second, at most. @default as fast as the queues take them */
+  readonly rate?: number | undefined
+  /** Counts, and sends nothing. */
+  readonly dryRun?: boolean | undefined
+  readonly keepGoing?: (() => boolean) | undefined
+  readonly progress?: ((messages: number) => void) | undefined
+  readonly now?: (() => Date) | undefined
+  /** Resolves after so many milliseconds. */
+  readonly wait: (ms: number) => Promise<void>
+}
+
+export interface ReplayReport {
+  /** By queue: events that it took. One message may go to several. */
+  readonly sent: Readonly<Record<string, number>>
+  readonly messages: number
+  /** Messages that some queue refused, or that could not be read; the first REPLAY.failuresTold of them. */
+  readonly failures: readonly {
+    readonly mailbox: MailboxId
+    readonly sha256: string
+    readonly reason: string
+  }[]
+  readonly failed: number
+}
+
+/**
+ * Announces what the query means, mailbox by mailbox in the order in which it was archived, under the ids that its events had: a consumer that drops what it has
+ * seen drops these too. A FIFO queue drops an id that it was given within the last five minutes. Rejects with QUEUE_MISSING, QUEUE_DENIED, ARCHIVE_…,
+ * SPOOL_FAILED and LEDGER_CORRUPT.
+ */
+export async function replayMessages(
+  query: MessageQuery,
+  {
+    mailboxes,
+    routes,
+  }: { readonly mailboxes: readonly MailboxConfig[]; readonly routes: EventContext['routes'] },
+  ports: ReplayPorts,
+  options: ReplayOptions,
+): Promise<ReplayReport> {
+  const { queue, dryRun, keepGoing = () => true, now = () => new Date() } = options
+  const configured = new Map(mailboxes.map((mailbox) => [mailbox.id, mailbox]))
+  const sent: Record<string, number> = {}
+  const failures: ReplayReport['failures'][number][] = []
+  let failed = 0
+  let messages = 0
+  const fail = ({ mailbox, entry }: ArchivedMessage, reason: string): void => {
+    failed++
+    if (failures.length < REPLAY.failuresTold) failures.push({ mailbox, sha256: entry.sha256, reason })
+  }
+  // One batch at a time: a FIFO queue keeps the order in which it is given them.
+  const announcer = openAnnouncer(ports.queues, { batchesInFlight: 1 })
+  const pace = pacer(options)
+  const prepare = (message: ArchivedMessage): Promise<Prepared> => {
+    const mailbox = configured.get(message.mailbox) as MailboxConfig
+    return prepared(message, { ...ports, mailbox, routes, now, replay: options.replay }, ports)
+  }
+  const found = findByQuery(query, [...configured.keys()], ports)
+  const underWay = new Set<Promise<void>>()
+  let broken: { readonly error: unknown } | undefined
+  for await (const { message, event, queues, error } of workAhead(found, REPLAY.parsedAhead, prepare)) {
+    if (broken || !keepGoing()) break
+    messages++
+    options.progress?.(messages)
+    if (error) {
+      fail(message, error.message)
+      continue
+    }
+    if (!dryRun) await pace()
+    for (const name of queue === undefined ? queues : [queue]) {
+      const announced = dryRun
+        ? Promise.resolve({ sent: true as const })
+        : announcer.announce(name, event as OutgoingEvent)
+      const told = announced
+        .then(
+          (result) => {
+            if (result.sent) sent[name] = (sent[name] ?? 0) + 1
+            else fail(message, `${name}: ${result.refused}`)
+          },
+          (error: unknown) => {
+            broken ??= { error }
+          },
+        )
+        .finally(() => underWay.delete(told))
+      underWay.add(told)
+    }
+    if (underWay.size >= REPLAY.eventsUnderWay) await Promise.race(underWay)
+  }
+  await Promise.all(underWay)
+  if (broken) throw broken.error
+  return { sent, messages, failures, failed }
+}
+
+interface Prepared {
+  readonly message: ArchivedMessage
+  readonly event: OutgoingEvent | undefined
+  readonly queues: readonly string[]
+  readonly error: IngestError | undefined
+}
+
+async function prepared(
+  message: ArchivedMessage,
+  context: EventContext,
+  ports: QueryPorts,
+): Promise<Prepared> {
+  try {
+    const { event, queues } = await withOctets(message, ports, (octets) =>
+      eventOf(messageAgain(message.entry, octets), message.entry, context),
+    )
+    return { message, event, queues, error: undefined }
+  } catch (error) {
+    if (!(error instanceof IngestError) || error.code !== 'ARCHIVE_CONFLICT') throw error
+    return { message, event: undefined, queues: [], error }
+  }
+}
+
+async function withOctets<T>(
+  { mailbox, entry }: ArchivedMessage,
+  { archive, spool }: QueryPorts,
+  work: (octets: Octets) => Promise<T>,
+): Promise<T> {
+  const { body } = await archive.get(rawKey(mailbox, entry.sha256 as Sha256))
+  const octets = await spool.collect(body, DRAIN.memoryMessageOctets)
+  try {
+    return await work(octets)
+  } finally {
+    await octets.discard()
+  }
+}
+
+/** Lets one message pass at a time, so that the rate is kept on the whole and never caught up with after a pause. */
+function pacer({ rate, now = () => new Date(), wait }: ReplayOptions): () => Promise<void> {
+  if (rate === undefined) return async () => {}
+  let nextMs = 0
+  return async () => {
+    const atMs = now().getTime()
+    if (nextMs > atMs) await wait(nextMs - atMs)
+    nextMs = Math.max(nextMs, atMs) + 1000 / rate
+  }
+}
+
+/** A message that is read in another way now than when it was recorded. */
+export interface ParseDifference {
+  readonly message: ArchivedMessage
+  readonly changes: Readonly<Record<string, { readonly recorded: unknown; readonly now: unknown }>>
+}
+
+/**
+ * Parses what the query means again, and tells each message of which the ledger would say something else today. Fields that the entry was written without, because
+ * there was no such field then, are not compared. Rejects with ARCHIVE_…, SPOOL_FAILED and LEDGER_CORRUPT.
+ */
+export async function* parseAgain(
+  query: MessageQuery,
+  mailboxes: readonly MailboxId[],
+  ports: QueryPorts,
+): AsyncGenerator<ParseDifference | { readonly message: ArchivedMessage; readonly changes: undefined }> {
+  const compare = async (message: ArchivedMessage) => {
+    const read = await withOctets(message, ports, async (octets) =>
+      catalogue(await ports.parser.parse(octets)),
+    )
+    return { message, changes: differences(message.entry, read) }
+  }
+  yield* workAhead(findByQuery(query, mailboxes, ports), REPLAY.parsedAhead, compare)
+}
+
+/** Fields that came later than the others. */
+const YOUNGER = ['to', 'toCut', 'attachments', 'attachmentsCut', 'threadKey', 'receivedAt'] as const
+
+function differences(entry: MessageEntry, read: Catalogue): ParseDifference['changes'] | undefined {
+  const fields = Object.keys(CATALOGUE) as (keyof Catalogue)[]
+  const compared =
+    entry.to === undefined
+      ? fields.filter((field) => !(YOUNGER as readonly string[]).includes(field))
+      : fields
+  const changes = compared.flatMap((field) => {
+    const [recorded, now] = [entry[field], read[field]]
+    return JSON.stringify(recorded) === JSON.stringify(now) ? [] : [[field, { recorded, now }] as const]
+  })
+  return changes.length === 0 ? undefined : Object.fromEntries(changes)
+}
+
+const CATALOGUE: Readonly<Record<keyof Catalogue, true>> = {
+  class: true,
+  parse: true,
+  messageId: true,
+  threadKey: true,
+  from: true,
+  to: true,
+  toCut: true,
+  subject: true,
+  date: true,
+  receivedAt: true,
+  attachments: true,
+  attachmentsCut: true,
+}
