@@ -1,6 +1,7 @@
 import type { Login, LoginSecret, LoginSettings, SecretStore } from './credentials.ts'
 import { AccessTokens, type TokenSettings } from './oauth2.ts'
-import { expiriesOf } from './oauth2-secret.ts'
+import { oauth2ExpiriesOf } from './oauth2-secret.ts'
+import { passwordExpiriesOf, readPassword } from './password-secret.ts'
 import { SecretCache } from './secret-cache.ts'
 
 export interface LoginPorts {
@@ -23,19 +24,18 @@ export function openLogins({
   )
   const tokens = new AccessTokens({ store, secrets, fetch, now })
   return (mailbox) => {
-    const { oauth2 } = mailbox
-    const reading =
-      mailbox.auth === 'oauth2' && oauth2 ? tokenLogin({ ...mailbox, oauth2 }) : passwordLogin(mailbox)
-    return { ...reading, expiries: async () => expiriesOf(await secrets.get(mailbox.credential), oauth2) }
+    const { auth, oauth2 } = mailbox
+    return auth === 'oauth2' && oauth2 ? tokenLogin({ ...mailbox, oauth2 }) : passwordLogin(mailbox)
   }
 
-  function passwordLogin({ credential }: LoginSettings): Omit<Login, 'expiries'> {
+  function passwordLogin({ credential }: LoginSettings): Login {
     const secret = async (): Promise<LoginSecret> => ({
       kind: 'password',
-      password: await secrets.get(credential),
+      password: readPassword(await secrets.get(credential), credential),
     })
     return {
       secret,
+      expiries: async () => passwordExpiriesOf(await secrets.get(credential)),
       async refused(tried) {
         secrets.forget(credential)
         const current = await secret()
@@ -44,10 +44,11 @@ export function openLogins({
     }
   }
 
-  function tokenLogin(mailbox: TokenSettings): Omit<Login, 'expiries'> {
+  function tokenLogin(mailbox: TokenSettings): Login {
     /** Those that were made for the sign-in at hand: a server that refuses one of them refuses the next one too. */
     const fresh = new WeakSet<LoginSecret>()
     return {
+      expiries: async () => oauth2ExpiriesOf(await secrets.get(mailbox.credential), mailbox.oauth2),
       async secret() {
         const kept = tokens.kept(mailbox)
         const token = await tokens.get(mailbox)

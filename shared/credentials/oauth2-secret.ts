@@ -3,6 +3,7 @@ import * as z from 'zod'
 import type { OAuth2Config } from '../contract/oauth2.ts'
 import { IngestError } from '../errors.ts'
 import type { Expiry } from './credentials.ts'
+import { expirySchema, jsonOf } from './secret-json.ts'
 
 /** What a token endpoint is told who asks. */
 export type ClientProof =
@@ -21,17 +22,12 @@ export type OAuth2Secret =
     }
   | { readonly grant: 'refresh-token'; readonly client: ClientProof; readonly refreshToken: string }
 
-const expires = z.iso
-  .date()
-  .or(z.iso.datetime({ offset: true }))
-  .optional()
-
 const clientSchema = z.looseObject({
   clientSecret: z.string().min(1).optional(),
   privateKey: z.string().min(1).optional(),
   certificate: z.string().min(1).optional(),
   refreshToken: z.string().min(1).optional(),
-  expires,
+  expires: expirySchema,
 })
 
 /** Google's key file, as it is downloaded. */
@@ -84,9 +80,9 @@ export function withRefreshToken(text: string, refreshToken: string): string {
   return JSON.stringify({ ...rest, ...kept, refreshToken })
 }
 
-/** When what is in a secret runs out, as far as it says so. A password is its text alone and says nothing. */
-export function expiriesOf(text: string, oauth2: OAuth2Config | undefined): readonly Expiry[] {
-  if (!oauth2 || oauth2.grant === 'service-account') return []
+/** When what is in a secret runs out, as far as it says so. */
+export function oauth2ExpiriesOf(text: string, oauth2: OAuth2Config): readonly Expiry[] {
+  if (oauth2.grant === 'service-account') return []
   const client = readClient(text, oauth2.grant)
   const found: Expiry[] = []
   const certificate = certificateOf(client?.certificate)
@@ -97,14 +93,6 @@ export function expiriesOf(text: string, oauth2: OAuth2Config | undefined): read
       at: new Date(client.expires),
     })
   return found
-}
-
-/** Everything in a secret that no text may show. */
-export function secretValuesOf(text: string): readonly string[] {
-  const json = jsonOf(text)
-  if (typeof json !== 'object' || json === null) return [text]
-  const { clientSecret, refreshToken, privateKey, private_key } = json as Record<string, unknown>
-  return [clientSecret, refreshToken, privateKey, private_key].filter((value) => typeof value === 'string')
 }
 
 function readClient(text: string, grant: 'client-credentials' | 'refresh-token'): Client | undefined {
@@ -143,16 +131,6 @@ function certificateOf(pem: string | undefined): X509Certificate | undefined {
   const [block] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(pem ?? '') ?? []
   try {
     return block === undefined ? undefined : new X509Certificate(block)
-  } catch {
-    return undefined
-  }
-}
-
-/** Undefined for what is not a JSON object: a secret is its text then. */
-function jsonOf(text: string): unknown {
-  if (!/^\s*\{/.test(text)) return undefined
-  try {
-    return JSON.parse(text)
   } catch {
     return undefined
   }

@@ -492,6 +492,45 @@ describe('a log-in that the mail server refuses', () => {
   })
 })
 
+describe('a password', () => {
+  const loginWith = (text: string): Login =>
+    openLogins({ store: new MemorySecrets({ 'ssm:/p': text }) })({
+      user: 'u',
+      credential: 'ssm:/p',
+      auth: 'password',
+    })
+
+  const texts = [
+    ['alone', 'plain~{text}', 'plain~{text}', []],
+    ['alone, though it begins like JSON', '{"a": 1} is it', '{"a": 1} is it', []],
+    ['alone, though it is JSON of its own', '{"a":1}', '{"a":1}', []],
+    ['in JSON, as Secrets Manager makes it', '{"username":"u","password":"of the box"}', 'of the box', []],
+    [
+      'in JSON with the day on which it expires',
+      '{"password":"of the box","expires":"2027-01-31"}',
+      'of the box',
+      ['2027-01-31T00:00:00.000Z'],
+    ],
+  ] as const
+  for (const [how, text, password, expiries] of texts)
+    test(`stands ${how}`, async () => {
+      const login = loginWith(text)
+      assert.deepEqual(await login.secret(), { kind: 'password', password })
+      assert.deepEqual(
+        (await login.expiries()).map(({ what, at }) => [what, at.toISOString()]),
+        expiries.map((at) => ['password', at]),
+      )
+    })
+
+  for (const text of ['{"password":""}', '{"password":4711}', '{"password":"marked","expires":"soon"}'])
+    test(`is not made of ${text.replace('marked', '…')}, and nothing of it is quoted`, async () => {
+      const error = await refusedWith(loginWith(text).secret())
+      assert.equal(error.code, 'CREDENTIAL_UNUSABLE')
+      assert.doesNotMatch(error.message, /marked|4711|soon/)
+      assert.deepEqual(await loginWith(text).expiries(), [])
+    })
+})
+
 describe('a secret is read', () => {
   test('once in five minutes, by whoever asks', async () => {
     const secrets = new MemorySecrets({ 'ssm:/p': 'old' })

@@ -30,7 +30,7 @@ the provider: hence four fifths.
 
 | \`auth\` and grant | The secret |
 | --- | --- |
-| password | the password (or app password) alone |
+| password | the password (or app password) alone, or \`{"password": "…", "expires": "2027-01-31"}\`, beside other keys if need be: so the console of Secrets Manager makes it |
 | oauth2, client-credentials with a secret | the client secret alone, or \`{"clientSecret": "…", "expires": "2027-01-31"}\` |
 | oauth2, client-credentials with a certificate | private key and certificate in PEM, one after the other, or \`{"privateKey": "…", "certificate": "…"}\` |
 | oauth2, service-account | the JSON key file, as Google gives it |
