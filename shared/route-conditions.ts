@@ -82,16 +82,14 @@ function judgeAttachments(
   attachments: readonly Attachment[],
 ): Judgement {
   if (typeof wish === 'string' || Array.isArray(wish))
-    return judgeValues(
-      'attachment',
-      wish,
-      attachments.map(({ contentType }) => contentType),
-    )
-  const { type, name, minOctets = 0, maxOctets = Number.POSITIVE_INFINITY } = wish
+    return judgeValues('attachment', wish, attachments.flatMap(typesOf))
+  const { type, name, kind, invoice, minOctets = 0, maxOctets = Number.POSITIVE_INFINITY } = wish
   const match = attachments.find(
     (attachment) =>
-      matches(type, attachment.contentType) &&
+      typesOf(attachment).some((each) => matches(type, each)) &&
       matches(name, attachment.name ?? '') &&
+      matches(kind, attachment.kind ?? '') &&
+      (invoice === undefined || invoice === (attachment.invoice !== undefined)) &&
       attachment.octets >= minOctets &&
       attachment.octets <= maxOctets,
   )
@@ -103,6 +101,11 @@ function judgeAttachments(
   }
 }
 
+/** As declared, and as the octets tell. */
+function typesOf({ contentType, detectedType = contentType }: Attachment): string[] {
+  return contentType === detectedType ? [contentType] : [contentType, detectedType]
+}
+
 function matches(globs: Globs | undefined, value: string): boolean {
   return globs === undefined || listOf(globs).some((glob) => matchesGlob(glob, value))
 }
@@ -112,14 +115,15 @@ function listOf(globs: Globs): readonly string[] {
 }
 
 /** What one attachment has to have. */
-function wishText(wish: Readonly<Record<string, Globs | number | undefined>>): string {
+function wishText(wish: Readonly<Record<string, Globs | number | boolean | undefined>>): string {
   return Object.entries(wish)
     .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(' | ') : value}`)
     .join(', ')
 }
 
-function attachmentText({ contentType, name, octets }: Attachment): string {
-  return `${contentType}${name === undefined ? '' : ` ${name}`}, ${octets} octets`
+function attachmentText(attachment: Attachment): string {
+  const { name, octets } = attachment
+  return `${typesOf(attachment).join(' or ')}${name === undefined ? '' : ` ${name}`}, ${octets} octets`
 }
 
 /** Of a field that is not there: none, also when its name is one that every object has. */

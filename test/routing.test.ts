@@ -138,6 +138,22 @@ describe('a condition', () => {
     assert.equal(await met({ type: 'application/pdf', name: '*.xml' }), false)
     assert.equal(await met({}), true)
     assert.equal(await meets(ORDER, { attachment: {} }), false)
+    assert.equal(await met({ kind: ['message', 'file'] }), true)
+    assert.equal(await met({ kind: 'archive' }), false)
+    assert.equal(await met({ invoice: false }), true)
+    assert.equal(await met({ invoice: true }), false)
+  })
+
+  test('on attachments sees what the octets are when the sender says something else', async () => {
+    const named = PDF.replace('Application/PDF; name=a.pdf', 'application/octet-stream').replace(
+      '%PDF',
+      '%PDF-1.7',
+    )
+    const xml =
+      '<?xml version="1.0"?><Invoice xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"/>'
+    assert.equal(await meets(ORDER + named, { attachment: 'application/pdf' }), true)
+    assert.equal(await meets(ORDER + named, { attachment: { type: 'application/pdf' } }), true)
+    assert.equal(await meets(ORDER + PDF.replace('%PDF', xml), { attachment: { invoice: true } }), true)
   })
 
   test('on a recipient with a tag is met with and without it, and a plus elsewhere is none', async () => {

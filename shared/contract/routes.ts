@@ -1,24 +1,39 @@
 import * as z from 'zod'
-import { MESSAGE_CLASSES } from './event.ts'
+import { ATTACHMENT_KINDS, MESSAGE_CLASSES } from './event.ts'
 import { extractSchema } from './extract.ts'
 import { globsSchema } from './glob.ts'
 
 // Routes, as they stand in mailsluice.yaml: conditions on a message, and the queues of those that meet them (docs/routes.md).
+
+/** One of the values, or a list of which any will do. */
+function oneOrSeveral<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return z
+    .union([z.enum(values), z.array(z.enum(values)).min(1)], {
+      error: `expected one or a list of ${values.join(', ')}`,
+    })
+    .describe('One of these, or a list of which any will do.')
+}
 
 const attachmentSchema = z
   .union(
     [
       globsSchema,
       z.strictObject({
-        type: globsSchema.optional().describe('Declared media type.'),
-        name: globsSchema.optional().describe('Declared file name.'),
+        type: globsSchema.optional().describe('Media type: declared, or told by the octets.'),
+        name: globsSchema.optional().describe('File name, as the event has it.'),
+        kind: oneOrSeveral(ATTACHMENT_KINDS).optional(),
+        invoice: z.boolean().optional().describe('Whether it is an electronic invoice.'),
         minOctets: z.int().min(0).optional().describe('After transfer decoding.'),
         maxOctets: z.int().min(0).optional().describe('After transfer decoding.'),
       }),
     ],
-    { error: 'expected a glob, a list of them, or some of type, name, minOctets and maxOctets' },
+    {
+      error: 'expected a glob, a list of them, or some of type, name, kind, invoice, minOctets and maxOctets',
+    },
   )
-  .describe('Media type of an attachment; or what one and the same attachment has to have.')
+  .describe(
+    'Media type of an attachment, declared or told by the octets; or what one and the same has to have.',
+  )
 
 /** A field name (RFC 5322, 2.2), of the characters that are in use. */
 const FIELD_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
@@ -32,12 +47,6 @@ const headerSchema = z
     'Globs by field name; any field of the name may match. A field that is named here is in the event, too.',
   )
 
-const classSchema = z
-  .union([z.enum(MESSAGE_CLASSES), z.array(z.enum(MESSAGE_CLASSES)).min(1)], {
-    error: `expected a class or a list of them: ${MESSAGE_CLASSES.join(', ')}`,
-  })
-  .describe('Any of these classes.')
-
 const conditionsSchema = z
   .strictObject({
     mailbox: globsSchema.optional(),
@@ -48,7 +57,7 @@ const conditionsSchema = z
       ),
     from: globsSchema.optional().describe('From or Sender.'),
     subject: globsSchema.optional(),
-    class: classSchema.optional(),
+    class: oneOrSeveral(MESSAGE_CLASSES).optional(),
     attachment: attachmentSchema.optional(),
     header: headerSchema.optional(),
     get all() {

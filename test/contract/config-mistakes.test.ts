@@ -236,7 +236,7 @@ describe('a mistake names its path and what is expected', () => {
     [
       'a class that is none',
       { routes: [{ queue: 'default', when: { class: 'spam' } }] },
-      `routes[0].when.class: expected a class or a list of them: ${MESSAGE_CLASSES.join(', ')}`,
+      `routes[0].when.class: expected one or a list of ${MESSAGE_CLASSES.join(', ')}`,
     ],
     [
       'a condition that is none, in a group',
@@ -256,7 +256,7 @@ describe('a mistake names its path and what is expected', () => {
     [
       'an attachment with a setting that is none',
       { routes: [{ queue: 'default', when: { attachment: { size: 5 } } }] },
-      'routes[0].when.attachment.size: unknown setting; expected one of type, name, minOctets, maxOctets',
+      'routes[0].when.attachment.size: unknown setting; expected one of type, name, kind, invoice, minOctets, maxOctets',
     ],
     [
       'an attachment of less than nothing',
@@ -282,7 +282,7 @@ describe('a mistake names its path and what is expected', () => {
     [
       'a section that there is not',
       { archiv: {} },
-      'archiv: unknown setting; expected one of archive, state, derived, queues, routes, mailboxes, aws',
+      'archiv: unknown setting; expected one of archive, state, derived, seal, queues, routes, mailboxes, aws',
     ],
     [
       'a task size that Fargate has not',
