@@ -56,13 +56,15 @@ export const ASKED = {
   look: { gets: 3, lists: 1, logOctets: 50 },
   /** Besides its messages. */
   drain: { gets: 6, puts: 4, lists: 1, sqs: 3, logOctets: 1500 },
+  /** Of a segment, where no case is open. */
+  hold: { gets: 2, puts: 1, lists: 2, sqs: 3, logOctets: 900 },
 } as const
 
 /** Metrics that the functions write when all is well. */
-export const METRICS_WRITTEN = 10
+export const METRICS_WRITTEN = 11
 
 /** Besides one for each of the first `mailboxesMost` mailboxes (one for all when there are more) and one for each event queue. */
-export const ALARMS = { standing: 13, mailboxesMost: 50 } as const
+export const ALARMS = { standing: 19, mailboxesMost: 50 } as const
 
 /** Seconds, with servers that answer in some hundred milliseconds. */
 const ASSUMED = {
@@ -70,6 +72,8 @@ const ASSUMED = {
   /** A group waits for its slowest server. */
   probe: 3,
   drain: 3,
+  /** Comparing its segment with open cases, of which there is none. */
+  hold: 1,
   message: 1 / 20,
   /** Octets of a message in the ledger. */
   ledger: 600,
@@ -102,7 +106,8 @@ const TICKS = MONTH_SECONDS / 60
 function standingCost({ mailboxes, queues, ownKeys }: Usage): number {
   const { tick } = ASKED
   const alarms = ALARMS.standing + queues + (mailboxes > ALARMS.mailboxesMost ? 1 : mailboxes)
-  const polls = 2 * ASSUMED.polls * MONTH_SECONDS
+  const queuesAsked = Object.values(FUNCTIONS).filter((each) => 'batchSize' in each).length
+  const polls = queuesAsked * ASSUMED.polls * MONTH_SECONDS
   return (
     (ownKeys ? 2 : 0) * PRICES.kmsKeyMonth +
     alarms * PRICES.alarmMonth +
@@ -141,20 +146,25 @@ function looksCost(looks: number, probes: number): number {
 }
 
 function mailCost({ messages, drainMemoryMib }: Usage, drains: number): number {
-  const { drain } = ASKED
+  const { drain, hold } = ASKED
   return (
     drains *
       (invocationCost('drain-mailbox', ASSUMED.drain, drainMemoryMib) +
         requestsCost(drain) +
-        PRICES.kmsRequest) +
+        PRICES.kmsRequest +
+        invocationCost('hold-new-mail', ASSUMED.hold) +
+        requestsCost(hold)) +
     messages * (timeCost(ASSUMED.message, drainMemoryMib) + PRICE_OF_A_MESSAGE)
   )
 }
 
 function logsCost(looks: number, probes: number, drains: number): number {
-  const { tick, probe, look, drain } = ASKED
+  const { tick, probe, look, drain, hold } = ASKED
   const octets =
-    TICKS * tick.logOctets + probes * probe.logOctets + looks * look.logOctets + drains * drain.logOctets
+    TICKS * tick.logOctets +
+    probes * probe.logOctets +
+    looks * look.logOctets +
+    drains * (drain.logOctets + hold.logOctets)
   return (octets / GIGABYTE) * PRICES.logGigabyte
 }
 

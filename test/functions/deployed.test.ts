@@ -23,8 +23,12 @@ describe('with --stack the command line', () => {
     const s3 = await openScriptedBuckets()
     const queues = await openLocalQueues({ folder: folder.path, queues: { default: 'mail-events' } })
     stacks = await startScriptedStacks({
-      'mailsluice-archive': { ArchiveBucket: s3.archiveBucket, StateBucket: s3.stateBucket },
-      'half-archive': { ArchiveBucket: s3.archiveBucket },
+      'mailsluice-archive': {
+        ArchiveBucket: s3.archiveBucket,
+        StateBucket: s3.stateBucket,
+        DerivedBucket: s3.derivedBucket,
+      },
+      'half-archive': { ArchiveBucket: s3.archiveBucket, DerivedBucket: s3.derivedBucket },
       'denied-archive': { status: 403, code: 'AccessDenied' },
     })
     state = openS3State({ ...s3, bucket: s3.stateBucket })
