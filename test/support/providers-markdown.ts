@@ -143,10 +143,10 @@ function refusals(): string {
   return `## When a log-in is refused
 
 The response code of the server decides, and never its words alone: words narrow down a code that says little, and without a code they can
-only make throttling of a refusal ("User is authenticated but not connected"). \`test/mailbox/refusals.test.ts\` has the recorded answers
+only make something passing of a refusal ("User is authenticated but not connected", "Server Unavailable"). \`test/mailbox/refusals.test.ts\` has the recorded answers
 of Gmail, Microsoft 365, Exchange, Yahoo, iCloud, Zoho, Dovecot and Cyrus, each with its source.
 
-These suspend the mailbox. It is over by itself when a log-in succeeds; one is tried when the pause is over, or as soon as the secret or the settings change.
+These suspend the mailbox, for \`relay\` and on AWS; \`check\` and a \`drain\` by hand always try the log-in. It is over by itself when a log-in succeeds; one is tried when the pause is over, or as soon as the secret or the settings change.
 
 | Error | Said by check, relay and log | Pauses | What to do |
 | --- | --- | --- | --- |
