@@ -42,6 +42,7 @@ export function judge(when: Conditions, routed: RoutedMessage): readonly Judgeme
   values('from', when.from, () => addresses([...from, ...sender]))
   values('subject', when.subject, () => [subject ?? ''])
   values('class', when.class, () => [parsed.class])
+  values('label', when.label, () => parsed.labels.map(({ label }) => label))
   if (when.attachment !== undefined) judgements.push(judgeAttachments(when.attachment, parsed.attachments))
   for (const [name, globs] of Object.entries(when.header ?? {}))
     values(`header.${name.toLowerCase()}`, globs, () => valuesOf(headers, name.toLowerCase()))

@@ -14,6 +14,7 @@ To: Invoices <invoices+2026@acme.example>, orders@acme.example
 Cc: Team: "An, Na" <anna@acme.example>, ben@acme.example;
 Subject: =?utf-8?q?Rechnung_=C3=9Cberweisung?=
 X-Ticket: 4711
+Precedence: bulk
 X-Ticket: =?utf-8?q?4712?=
 `
 
@@ -73,6 +74,8 @@ describe('a condition', () => {
     [{ attachment: '*' }, false],
     [{ class: 'ordinary' }, true],
     [{ class: ['bounce', 'auto-reply'] }, false],
+    [{ label: 'bulk' }, true],
+    [{ label: ['signed', 'list'] }, false],
     [{ header: { 'X-Ticket': '*' } }, true],
     [{ header: { 'x-ticket': ['4711', '4712'] } }, true],
     [{ header: { 'x-ticket': '471' } }, false],

@@ -1,12 +1,12 @@
 import * as z from 'zod'
-import { ATTACHMENT_KINDS, MESSAGE_CLASSES } from './event.ts'
+import { ATTACHMENT_KINDS, LABELS, MESSAGE_CLASSES } from './event.ts'
 import { extractSchema } from './extract.ts'
 import { globsSchema } from './glob.ts'
 
 // Routes, as they stand in mailsluice.yaml: conditions on a message, and the queues of those that meet them (docs/routes.md).
 
 /** One of the values, or a list of which any will do. */
-function oneOrSeveral<const Values extends readonly [string, ...string[]]>(values: Values) {
+function oneOrSeveral<Value extends string>(values: readonly Value[]) {
   return z
     .union([z.enum(values), z.array(z.enum(values)).min(1)], {
       error: `expected one or a list of ${values.join(', ')}`,
@@ -58,6 +58,7 @@ const conditionsSchema = z
     from: globsSchema.optional().describe('From or Sender.'),
     subject: globsSchema.optional(),
     class: oneOrSeveral(MESSAGE_CLASSES).optional(),
+    label: oneOrSeveral(LABELS).optional(),
     attachment: attachmentSchema.optional(),
     header: headerSchema.optional(),
     get all() {

@@ -241,7 +241,7 @@ describe('a mistake names its path and what is expected', () => {
     [
       'a condition that is none, in a group',
       { routes: [{ queue: 'default', when: { not: { any: [{ too: 'x' }] } } }] },
-      'routes[0].when.not.any[0].too: unknown setting; expected one of mailbox, to, from, subject, class, attachment, header, all, any, not',
+      'routes[0].when.not.any[0].too: unknown setting; expected one of mailbox, to, from, subject, class, label, attachment, header, all, any, not',
     ],
     [
       'a group of none',
