@@ -15,6 +15,7 @@ import {
   type ResumedData,
   type rawSchema,
   type SuspendedData,
+  type TrustedAuthentication,
 } from './contract/event.ts'
 import type { Epoch, MailboxId, Sha256 } from './contract/ids.ts'
 import { QUEUE } from './limits.ts'
@@ -34,10 +35,12 @@ export function archivedEvent(input: {
   readonly parsed: ParsedMessage
   /** @default those that were parsed; extracted ones say where they are */
   readonly attachments?: readonly Attachment[]
+  /** @default no server is trusted */
+  readonly trustedAuthentication?: TrustedAuthentication | undefined
   readonly replay?: string | undefined
 }): ArchivedEvent {
   const { mailbox, time, raw, server, parsed, replay } = input
-  const { attachments = parsed.attachments } = input
+  const { attachments = parsed.attachments, trustedAuthentication } = input
   const { message, text, attachmentsTruncated, labels, authentication, parse } = parsed
   const { bounce, calendar, receipt, complaint, dmarcReport } = parsed
   return {
@@ -49,7 +52,7 @@ export function archivedEvent(input: {
     data: {
       raw,
       mailbox: server,
-      message,
+      message: { ...message, ...present({ threadKey: message.threadKey ?? providerThread(server) }) },
       text,
       attachments: [...attachments],
       ...(attachmentsTruncated ? { attachmentsTruncated } : {}),
@@ -57,9 +60,16 @@ export function archivedEvent(input: {
       ...(labels.length > 0 ? { labels: [...labels] } : {}),
       ...present({ bounce, calendar, receipt, complaint, dmarcReport }),
       authentication: [...authentication],
+      ...present({ trustedAuthentication }),
       parse,
     },
   }
+}
+
+/** A message without ids belongs to a thread by its provider alone. */
+function providerThread({ gmailThreadId, threadId }: MailboxData): string | undefined {
+  if (gmailThreadId !== undefined) return `gmail:${gmailThreadId}`
+  return threadId === undefined ? undefined : `thread:${threadId}`
 }
 
 /** A message is given up until somebody acts. */

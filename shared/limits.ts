@@ -116,6 +116,8 @@ export const PARSER = {
   /** Octets of one text part that are decoded for the preview. */
   textOctets: 256 * KIB,
   previewCharacters: 500,
+  /** What a ticket shows of an answer: two screens. */
+  replyCharacters: 2_000,
   /** Some 100 octets each in the event, which is cut to fit its queue. */
   attachments: 400,
   /** 255 is what file systems take; the rest is for whoever puts a number before or behind it. */
@@ -134,6 +136,8 @@ export const PARSER = {
   references: 1_000,
   /** Characters of one header value in the event. */
   headerCharacters: 1_000,
+  /** Of one Authentication-Results: Microsoft 365 writes 500, with several signatures 2,000. */
+  authenticationCharacters: 4_000,
   /** Values of one field name in the event, also of Authentication-Results. */
   headerValues: 50,
   /** Messages and octets given to one worker ahead of its answers, so that it never waits for the next small one. */

@@ -249,7 +249,12 @@ export const messageSchema = z.object({
     .describe("The sender's Message-ID without angle brackets; not an identity."),
   inReplyTo: z.array(z.string()),
   references: z.array(z.string()),
-  threadKey: z.string().optional().describe('First of References, else In-Reply-To, else Message-ID.'),
+  threadKey: z
+    .string()
+    .optional()
+    .describe(
+      'First of References, else In-Reply-To, else Message-ID; without any of them the thread of the provider: gmail:ID or thread:ID (RFC 8474).',
+    ),
   date: z.string().optional().describe("ISO 8601 with the sender's offset, from the Date field."),
   receivedAt: z
     .string()

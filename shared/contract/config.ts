@@ -110,6 +110,14 @@ const mailboxSchema = z.strictObject({
     ),
   afterArchive: afterArchiveSchema.default('keep'),
   every: durationSchema.default('5m').describe('How often a drain is due.'),
+  authservId: formed(
+    /^[^\s;"()=]{1,255}$/,
+    'the authserv-id that your server writes, or none if it writes no id',
+  )
+    .optional()
+    .describe(
+      'Whose Authentication-Results are trusted (RFC 8601): the id that the receiving server begins its own with. `none` for one that writes no id, as Microsoft 365.',
+    ),
   idle: z.boolean().default(false).describe('The relay watches it.'),
   canary: z
     .strictObject({

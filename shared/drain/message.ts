@@ -10,6 +10,7 @@ import { IngestError } from '../errors.ts'
 import { catalogue } from '../ledger/catalogue.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MessageEntry } from '../ledger/segment.ts'
+import { trustedResults } from '../mail/authentication-results.ts'
 import type { ParsedMessage } from '../mail/parsed-message.ts'
 import { isSessionId, type ServerId, type ServerMetadata } from '../mailbox/mailbox.ts'
 import type { Octets } from '../octets.ts'
@@ -172,6 +173,10 @@ export async function eventOf(
     },
     server: mailboxData(mailbox, message, message.metadata),
     parsed,
+    trustedAuthentication:
+      mailbox.authservId === undefined
+        ? undefined
+        : trustedResults(parsed.authentication, mailbox.authservId),
     attachments: await extractAttachments(mailbox.id, octets, parsed, routed, derived),
     replay,
   })

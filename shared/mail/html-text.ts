@@ -19,12 +19,18 @@ const TAG_NAME = /[a-z][^\s/>]*/iy
 export function htmlText(
   html: string,
   characters: number,
-): { readonly text: string; readonly truncated: boolean } {
+): {
+  readonly text: string
+  readonly truncated: boolean
+  /** Where in the text an older message is quoted, as the mail programs in use mark it. */
+  readonly quoteAt: number | undefined
+} {
   const lower = html.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase())
   const pieces: string[] = []
   let length = 0
   let spaced = true
   let at = 0
+  let quoteAt: number | undefined
 
   const add = (text: string): void => {
     // White space in HTML is one space, so that a megabyte of it does not fill the room.
@@ -53,7 +59,9 @@ export function htmlText(
     const closing = html[at + 1] === '/'
     TAG_NAME.lastIndex = at + (closing ? 2 : 1)
     const name = TAG_NAME.exec(lower)?.[0] ?? ''
+    const tagAt = at
     at = endOfTag(html, at + 1)
+    if (!closing && QUOTE.test(html.slice(tagAt, Math.min(at, tagAt + MOST_TAG)))) quoteAt ??= length
     if (!closing && UNSEEN.has(name)) {
       const end = lower.indexOf(`</${name}`, at)
       at = end < 0 ? html.length : endOfTag(html, end + 1)
@@ -67,10 +75,15 @@ export function htmlText(
       }
     }
   }
-  return { text: pieces.join(''), truncated: at < html.length && hasTextAfter(html, at) }
+  return { text: pieces.join(''), truncated: at < html.length && hasTextAfter(html, at), quoteAt }
 }
 
 const MOST_RUN = 16 * 1024
+
+/** Apple Mail, Gmail, Thunderbird, Yahoo, Proton, Outlook. */
+const QUOTE =
+  /\btype=["']?cite|\b(?:gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote|divRplyFwdMsg|appendonsend)\b/i
+const MOST_TAG = 512
 
 /** Whether something other than tags and white space follows; looks at the next few tags only, and then says yes. */
 function hasTextAfter(html: string, start: number): boolean {

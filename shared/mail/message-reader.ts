@@ -24,6 +24,8 @@ export class MessageReader implements ScanHandler {
   readonly #furtherFields: readonly string[]
   #fields: HeaderFields | undefined
   #decoder: TransferDecoder | undefined
+  /** Of the innermost multipart, in case it is its text. */
+  #preamble: { take(octets: Buffer): void; end(): void } | undefined
   #endPart: (body: Extent) => void = () => {}
   /** Where the body of the open part stands; -1 when nothing of it came yet. */
   #bodyAt = -1
@@ -68,6 +70,7 @@ export class MessageReader implements ScanHandler {
       this.problem('MISSING_BOUNDARY')
       return this.#leaf(header, 'text/plain', place)
     }
+    this.#preamble = this.#text.wants('text/plain') ? this.#text.begin('text/plain', '') : undefined
     return { boundary, subtype: header.type.slice('multipart/'.length) }
   }
 
@@ -84,6 +87,16 @@ export class MessageReader implements ScanHandler {
     this.#endPart = () => {}
     this.#bodyAt = -1
     this.#bodyEnd = -1
+  }
+
+  preamble(octets: Buffer): void {
+    this.#preamble?.take(octets)
+  }
+
+  /** Its preamble is all that there is: somebody wrote it to be read. */
+  noDelimiter(): void {
+    this.#preamble?.end()
+    this.#preamble = undefined
   }
 
   problem(code: ParseCode): void {

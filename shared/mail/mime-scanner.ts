@@ -25,6 +25,10 @@ export interface ScanHandler {
   /** `at`: where the octets stand in the message; those of one part follow each other. */
   body(octets: Buffer, at: number): void
   close(): void
+  /** What stands before the first delimiter of a multipart, which nobody is meant to see (RFC 2046, 5.1.1). */
+  preamble(octets: Buffer): void
+  /** The multipart with the latest preamble has no delimiter at all. */
+  noDelimiter(): void
   problem(code: ParseCode): void
 }
 
@@ -83,8 +87,7 @@ export class MimeScanner {
     if (!this.#done) this.#scan(this.#carry, true)
     if (this.#state === HEADER) this.#finishHeader()
     this.#finishPart()
-    for (const level of this.#levels)
-      this.#handler.problem(level.parts === 0 ? 'MISSING_PARTS' : 'TRUNCATED_MULTIPART')
+    this.#cutOff(this.#levels)
     this.#done = true
   }
 
@@ -200,8 +203,16 @@ export class MimeScanner {
   }
 
   #take(data: Buffer, start: number, end: number): void {
-    if (this.#state === LEAF && end > start)
-      this.#handler.body(data.subarray(start, end), this.#before + start)
+    if (end === start) return
+    if (this.#state === LEAF) this.#handler.body(data.subarray(start, end), this.#before + start)
+    else if (this.#levels.at(-1)?.parts === 0) this.#handler.preamble(data.subarray(start, end))
+  }
+
+  /** Multiparts that end without a delimiter of theirs. Of several without any, the innermost has the text. */
+  #cutOff(levels: readonly Level[]): void {
+    for (const level of levels)
+      this.#handler.problem(level.parts === 0 ? 'MISSING_PARTS' : 'TRUNCATED_MULTIPART')
+    if (levels.at(-1)?.parts === 0) this.#handler.noDelimiter()
   }
 
   /** The innermost open multipart that the line is a delimiter of: `--boundary`, or with `--` after it the last one. */
@@ -226,8 +237,7 @@ export class MimeScanner {
   #enter({ index, closing, cutOff }: Delimiter): void {
     this.#atLineStart = true
     const ended = this.#levels.splice(closing ? index : index + 1)
-    for (const level of ended.slice(closing ? 1 : 0))
-      this.#handler.problem(level.parts === 0 ? 'MISSING_PARTS' : 'TRUNCATED_MULTIPART')
+    this.#cutOff(ended.slice(closing ? 1 : 0))
     if (ended.length > 0) {
       this.#innermost.clear()
       for (const [at, { boundary }] of this.#levels.entries()) this.#innermost.set(boundary, at)

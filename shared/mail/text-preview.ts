@@ -2,7 +2,9 @@ import type { TextData } from '../contract/event.ts'
 import { PARSER } from '../limits.ts'
 import { cut } from './clean-text.ts'
 import { decodeCharset } from './encoded-words.ts'
+import { foldSpace } from './fold-space.ts'
 import { htmlText } from './html-text.ts'
+import { replyText } from './reply-text.ts'
 
 /** Collects the body text of one message: the first text/plain part with something to see in it, else the first such text/html. */
 export class TextPreview {
@@ -23,7 +25,9 @@ export class TextPreview {
     let held = 0
     let more = false
     return {
-      take: (octets) => {
+      take: (lent) => {
+        // What nobody sees must not use up the room. In UTF-16 and UTF-32 it has other octets, and stays.
+        const octets = held === 0 ? lent.subarray(spaceBefore(lent)) : lent
         const room = PARSER.textOctets - held
         if (octets.length > room) more = true
         if (room <= 0) return
@@ -45,74 +49,37 @@ export class TextPreview {
   }
 }
 
+/** How many octets of white space there are at the start: space, tab, line ends. */
+function spaceBefore(octets: Buffer): number {
+  let at = 0
+  while (octets[at] === 0x20 || octets[at] === 0x0a || octets[at] === 0x0d || octets[at] === 0x09) at++
+  return at
+}
+
 function plainPreview(text: string, more: boolean): TextData | undefined {
-  return preview(text, more, 'plain')
+  return preview(text, more, 'plain', () => replyText(text, PARSER.replyCharacters))
 }
 
 function htmlPreview(html: string, more: boolean): TextData | undefined {
   const text = htmlText(html, ROOM_FOR_FOLDING)
-  return preview(text.text, more || text.truncated, 'html')
+  const { quoteAt = text.text.length } = text
+  const own = text.text.slice(0, quoteAt)
+  return preview(text.text, more || text.truncated, 'html', () =>
+    replyText(own, PARSER.replyCharacters, text.quoteAt !== undefined),
+  )
 }
 
 /** White space may still be folded in what the HTML scanner returns, but not to less than half. */
-const ROOM_FOR_FOLDING = 2 * PARSER.previewCharacters + 2
+const ROOM_FOR_FOLDING = 2 * PARSER.replyCharacters + 2
 
-function preview(text: string, more: boolean, source: 'plain' | 'html'): TextData | undefined {
+function preview(
+  text: string,
+  more: boolean,
+  source: 'plain' | 'html',
+  reply: () => string,
+): TextData | undefined {
   const folded = foldSpace(text, PARSER.previewCharacters + 1)
   if (folded === '') return undefined
   const shown = cut(folded, PARSER.previewCharacters).trimEnd()
-  return { preview: shown, truncated: more || shown.length < folded.length, source }
-}
-
-const SPACE = 1
-const HIDDEN = 2
-/** What a character below U+0100 is; the few above are in `kindAbove`. */
-const KINDS = new Uint8Array(256)
-KINDS.fill(HIDDEN, 0, 0x20).fill(HIDDEN, 0x7f, 0xa0)
-for (const space of [0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, 0x85, 0xa0]) KINDS[space] = SPACE
-KINDS[0xad] = HIDDEN
-
-/** Runs of white space become one space, controls and characters without width go; at most about `characters` of it, in one pass. */
-export function foldSpace(text: string, characters: number): string {
-  let folded = ''
-  let runStart = 0
-  let pendingSpace = false
-  let inRun = false
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    const kind = code < 256 ? KINDS[code] : kindAbove(code)
-    if (kind === 0) {
-      if (inRun) continue
-      if (pendingSpace && folded) folded += ' '
-      pendingSpace = false
-      inRun = true
-      runStart = at
-      // A long run is handed over in pieces, so that the limit holds.
-    } else {
-      if (inRun) folded += text.slice(runStart, at)
-      inRun = false
-      if (kind === SPACE) pendingSpace = true
-    }
-    if (folded.length + (inRun ? at - runStart : 0) >= characters) break
-  }
-  if (inRun) folded += text.slice(runStart, runStart + characters)
-  return cut(folded, characters).toWellFormed()
-}
-
-function kindAbove(code: number): number {
-  if (
-    code === 0x1680 ||
-    (code >= 0x2000 && code <= 0x200a) ||
-    code === 0x2028 ||
-    code === 0x2029 ||
-    code === 0x202f ||
-    code === 0x205f ||
-    code === 0x3000
-  )
-    return SPACE
-  // Fillers of newsletters and direction marks. U+200C and U+200D stay: Persian and emoji need them.
-  if (code === 0x034f || code === 0x200b || code === 0x200e || code === 0x200f) return HIDDEN
-  if ((code >= 0x202a && code <= 0x202e) || (code >= 0x2060 && code <= 0x2069) || code === 0xfeff)
-    return HIDDEN
-  return 0
+  return { preview: shown, reply: reply(), truncated: more || shown.length < folded.length, source }
 }

@@ -20,6 +20,8 @@ interface Task {
   readonly id: number
   readonly octets: Octets
   readonly fields: readonly string[]
+  /** A worker ended over it before. */
+  suspected: boolean
   resolve(parsed: ParsedMessage | Promise<ParsedMessage>): void
   reject(error: unknown): void
 }
@@ -59,7 +61,7 @@ class WorkerPool implements Parser {
   parse(octets: Octets, fields: readonly string[] = []): Promise<ParsedMessage> {
     if (this.#closed) return Promise.reject(new Error('the parser is closed'))
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ id: this.#nextId++, octets, fields, resolve, reject })
+      this.#waiting.push({ id: this.#nextId++, octets, suspected: false, fields, resolve, reject })
       this.#assign()
     })
   }
@@ -123,13 +125,17 @@ class WorkerPool implements Parser {
 
   #ended(seat: Seat, ending: Ending): void {
     this.#seats.delete(seat)
-    const [guilty, ...others] = [...seat.tasks.values()]
+    const [suspect, ...others] = [...seat.tasks.values()]
     if (ending instanceof Error) {
       // No message can be blamed, and the next worker would not start either.
       for (const task of seat.tasks.values()) task.reject(ending)
-    } else {
+    } else if (suspect && (ending === 'TIMED_OUT' || suspect.suspected)) {
       this.#waiting.unshift(...others)
-      guilty?.resolve(readHeaderOnly(guilty.octets, ending, guilty.fields))
+      suspect.resolve(readHeaderOnly(suspect.octets, ending, suspect.fields))
+    } else {
+      // A message before it may have left something behind that ended the worker late: a new one tells.
+      if (suspect) suspect.suspected = true
+      this.#waiting.unshift(...seat.tasks.values())
     }
     this.#assign()
   }

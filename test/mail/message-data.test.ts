@@ -99,9 +99,9 @@ describe('what a header says of its message', () => {
         (data) => data.messageId?.length ?? 0,
         PARSER.headerCharacters,
       ],
-      [[`References: ${'<a@b> '.repeat(500)}`], (data) => data.references.length, PARSER.references],
-      [Array(500).fill('Delivered-To: a@b'), (data) => data.deliveredTo.length, PARSER.addresses],
-      [Array(500).fill('To: a@b'), (data) => data.to.length, PARSER.addresses],
+      [[`References: ${'<a@b> '.repeat(1500)}`], (data) => data.references.length, PARSER.references],
+      [Array(6000).fill('Delivered-To: a@b'), (data) => data.deliveredTo.length, PARSER.addresses],
+      [Array(6000).fill('To: a@b'), (data) => data.to.length, PARSER.addresses],
       [Array(500).fill('X-Mailer: x'), (data) => data.headers['x-mailer']?.length ?? 0, PARSER.headerValues],
       [
         [`List-Id: ${'x'.repeat(5000)}`],
@@ -116,6 +116,65 @@ describe('what a header says of its message', () => {
       assert.ok(measure(read(lines, bounds)) <= limit, lines[0]?.slice(0, 20))
       assert.equal(bounds.exceeded, true, lines[0]?.slice(0, 20))
     }
+  })
+
+  const DATES: readonly (readonly [
+    what: string,
+    date: string,
+    received: string,
+    credible: boolean | undefined,
+  ])[] = [
+    ['a date before it was received', '09:00:00 +0100', '09:00:05 +0100', true],
+    ['a clock that is an hour fast', '10:00:00 +0100', '09:00:05 +0100', true],
+    ['another zone', '03:00:00 -0500', '09:00:05 +0100', true],
+  ]
+  for (const [what, date, received, credible] of DATES)
+    test(`says whether its date is credible: ${what}`, () => {
+      const data = read([
+        `Received: from a by b; Tue, 3 Mar 2026 ${received}`,
+        'Received: from c by a; Mon, 2 Mar 2020 09:00:00 +0100',
+        `Date: Tue, 3 Mar 2026 ${date}`,
+      ])
+      assert.equal(data.dateCredible, credible)
+      assert.equal(data.receivedAt, `2026-03-03T${received.slice(0, 8)}+01:00`)
+    })
+
+  test('says whether its date is credible: days off, missing, nothing to compare it with', () => {
+    const credible = (date: string | undefined, received = 'Tue, 3 Mar 2026 09:00:00 +0100') =>
+      read([...(date ? [`Date: ${date}`] : []), ...(received ? [`Received: from a by b; ${received}`] : [])])
+        .dateCredible
+
+    assert.equal(credible('Thu, 5 Mar 2026 09:00:00 +0100'), false)
+    assert.equal(credible('Thu, 26 Feb 2026 09:00:00 +0100'), true)
+    assert.equal(credible('Mon, 23 Feb 2026 09:00:00 +0100'), false)
+    assert.equal(credible('Thu, 1 Jan 1970 00:00:00 +0000'), false)
+    assert.equal(credible(undefined), false)
+    assert.equal(credible('yesterday'), false)
+    assert.equal(credible('Thu, 5 Mar 2026 09:00:00 +0100', ''), undefined)
+    assert.equal(credible('Thu, 5 Mar 2026 09:00:00 +0100', 'who knows'), undefined)
+  })
+
+  const PRIORITIES: readonly (readonly [line: string, priority: string | undefined])[] = [
+    ['Importance: High', 'high'],
+    ['X-Priority: 1 (Highest)', 'high'],
+    ['X-Priority: 3', 'normal'],
+    ['X-Priority: 5 (Lowest)', 'low'],
+    ['Priority: non-urgent', 'low'],
+    ['X-MSMail-Priority: Normal', 'normal'],
+    ['X-Priority: whatever', undefined],
+    ['Subject: urgent', undefined],
+  ]
+  for (const [line, priority] of PRIORITIES)
+    test(`has the priority that its sender says: ${line}`, () => {
+      assert.equal(read([line]).priority, priority)
+    })
+
+  test('says whom its sender wants a receipt to go to', () => {
+    assert.deepEqual(read(['Disposition-Notification-To: Ann <a@b.example>']).receiptTo, [
+      { name: 'Ann', address: 'a@b.example' },
+    ])
+    assert.deepEqual(read(['Return-Receipt-To: a@b.example']).receiptTo, [{ address: 'a@b.example' }])
+    assert.equal(read(['To: a@b.example']).receiptTo, undefined)
   })
 
   test('and only what is chosen comes among `headers`, whatever its name', () => {
@@ -136,7 +195,7 @@ describe('what receiving servers found', () => {
     assert.deepEqual(readAuthentication(readHeaderFields(block), bounds), ['mx2; spf=pass', 'mx1; dkim=fail'])
     assert.equal(bounds.exceeded, false)
 
-    const many = readHeaderFields(Buffer.from('Authentication-Results: x\r\n'.repeat(50)))
+    const many = readHeaderFields(Buffer.from('Authentication-Results: x\r\n'.repeat(100)))
     assert.equal(readAuthentication(many, bounds).length, PARSER.headerValues)
     assert.equal(bounds.exceeded, true)
   })

@@ -35,6 +35,8 @@ function scan(pieces: readonly Buffer[]): Scanned {
       assert.equal(open, true, 'a part is closed once')
       open = false
     },
+    preamble() {},
+    noDelimiter() {},
     problem(code) {
       problems.add(code)
     },
@@ -258,6 +260,8 @@ describe('the MIME scanner', () => {
       },
       body: () => {},
       close: () => {},
+      preamble: () => {},
+      noDelimiter: () => {},
       problem: (code) => problems.push(code),
     })
 
@@ -278,6 +282,8 @@ describe('the MIME scanner', () => {
       open: (header) => (header.includes('m:') ? { boundary: Buffer.from('x'), subtype: 'mixed' } : {}),
       body: () => {},
       close: () => {},
+      preamble: () => {},
+      noDelimiter: () => {},
       problem: () => assert.fail('no problem'),
     })
 

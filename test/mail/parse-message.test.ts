@@ -139,3 +139,44 @@ describe('a message', () => {
     assert.ok(turns > 0)
   })
 })
+
+describe('a multipart whose delimiter never comes', () => {
+  const text = async (lines: readonly string[]) =>
+    (await parseMessage(Buffer.from(lines.join('\r\n')))).text.reply
+  const TYPE = 'Content-Type: multipart/mixed; boundary=never'
+
+  test('is text, as far as it can be read, and partial', async () => {
+    const { parse, text } = await parseMessage(Buffer.from(`${TYPE}\r\n\r\nSomebody wrote this.\r\n`))
+
+    assert.equal(parse.code, 'MISSING_PARTS')
+    assert.equal(text.preview, 'Somebody wrote this.')
+    assert.equal(text.source, 'plain')
+  })
+
+  test('within another is text too, and nothing behind text that was there before', async () => {
+    const outer = ['Content-Type: multipart/mixed; boundary=b', '', '--b', TYPE, '', 'inner', '--b--']
+
+    assert.equal(await text(outer), 'inner')
+    assert.equal(await text([...outer.slice(0, 2), '--b', '', 'before', ...outer.slice(2)]), 'before')
+  })
+
+  test('has no text of what stands before the first delimiter of another one', async () => {
+    assert.equal(
+      await text(['Content-Type: multipart/mixed; boundary=b', '', 'preamble', '--b', '', 'x', '--b--']),
+      'x',
+    )
+    assert.equal(
+      await text([
+        'Content-Type: multipart/mixed; boundary=b',
+        '',
+        'preamble',
+        '--b',
+        'Content-Type: image/png',
+        '',
+        'x',
+        '--b--',
+      ]),
+      undefined,
+    )
+  })
+})

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { PARSER } from '../../shared/limits.ts'
-import { foldSpace, TextPreview } from '../../shared/mail/text-preview.ts'
+import { foldSpace } from '../../shared/mail/fold-space.ts'
+import { TextPreview } from '../../shared/mail/text-preview.ts'
 import { everyCut } from '../support/pieces.ts'
 
 type Part = readonly [type: string, text: string | Buffer, charset?: string]
@@ -22,6 +23,7 @@ describe('the preview', () => {
   test('is the plain text, white space folded', () => {
     assert.deepEqual(previewOf(['text/plain', 'Dear  all,\r\n\r\n\tGrüße\u00a0\u200bund mehr\r\n']), {
       preview: 'Dear all, Grüße und mehr',
+      reply: 'Dear all,\n\nGrüße und mehr',
       truncated: false,
       source: 'plain',
     })
@@ -37,6 +39,7 @@ describe('the preview', () => {
   test('is the HTML when there is no plain text, or nothing to see in it', () => {
     assert.deepEqual(previewOf(['text/plain', ' \r\n\u200b'], ['text/html', '<p>a<p>b']), {
       preview: 'a b',
+      reply: 'a\nb',
       truncated: false,
       source: 'html',
     })
@@ -56,12 +59,15 @@ describe('the preview', () => {
 
   test('is cut at the limit between characters, which is said', () => {
     const exact = 'a'.repeat(PARSER.previewCharacters)
-    assert.deepEqual(previewOf(['text/plain', exact]), { preview: exact, truncated: false, source: 'plain' })
-    assert.deepEqual(previewOf(['text/plain', `${exact}b`]), {
-      preview: exact,
-      truncated: true,
-      source: 'plain',
-    })
+    for (const [text, truncated] of [
+      [exact, false],
+      [`${exact}b`, true],
+    ] as const) {
+      const found = previewOf(['text/plain', text])
+      assert.equal(found.preview, exact)
+      assert.equal(found.truncated, truncated)
+      assert.equal(found.reply, text)
+    }
 
     const astral = previewOf(['text/plain', `a${'📦'.repeat(PARSER.previewCharacters)}`])
     assert.equal(astral.preview, `a${'📦'.repeat(PARSER.previewCharacters / 2 - 1)}`)
@@ -74,12 +80,23 @@ describe('the preview', () => {
   test('reads text up to its limit and no further, which is said', () => {
     const text = `${' '.repeat(PARSER.textOctets)}late`
 
-    assert.deepEqual(previewOf(['text/plain', text]), { preview: '', truncated: false, source: 'none' })
     assert.deepEqual(previewOf(['text/plain', `a${text}`]), {
       preview: 'a',
+      reply: 'a',
       truncated: true,
       source: 'plain',
     })
+  })
+
+  test('is not used up by white space before the text, in whatever pieces it comes', () => {
+    const text = `${' \r\n\t'.repeat(PARSER.textOctets)}late`
+
+    assert.equal(previewOf(['text/plain', text]).preview, 'late')
+    const preview = new TextPreview()
+    const sink = preview.begin('text/plain', '')
+    for (let at = 0; at < text.length; at += 10_007) sink.take(Buffer.from(text.slice(at, at + 10_007)))
+    sink.end()
+    assert.equal(preview.result().preview, 'late')
   })
 
   test('is the same however the text comes, and keeps nothing of what it is lent', () => {

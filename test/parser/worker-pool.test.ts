@@ -175,6 +175,20 @@ describe('a message that fails a worker', () => {
     })
   })
 
+  test('late, when it is answered already, does not have the next one blamed', async () => {
+    await withParser({ workers: 1, workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
+      const [late, next] = ['exit afterwards', 'y'.repeat(200)]
+      const slow = letter(next, 'z <b>'.repeat(1_000_000))
+
+      const found = await Promise.all([parser.parse(letter(late)), parser.parse(slow)])
+
+      assert.deepEqual(
+        found.map(({ parse }) => parse.status),
+        ['parsed', 'parsed'],
+      )
+    })
+  })
+
   test('in several workers at once leaves none without an answer', async () => {
     await withParser({ workers: 3, workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
       const subjects = Array.from({ length: 60 }, (_, number) =>

@@ -3,8 +3,8 @@ import { type AddressObject, type AttachmentStream, type EmailAddress, MailParse
 import type { Address } from '../../shared/contract/event.ts'
 import { PARSER } from '../../shared/limits.ts'
 import { oneLine } from '../../shared/mail/clean-text.ts'
+import { foldSpace } from '../../shared/mail/fold-space.ts'
 import type { ParsedMessage } from '../../shared/mail/parsed-message.ts'
-import { foldSpace } from '../../shared/mail/text-preview.ts'
 
 // A second opinion on a message: mailparser, in its streaming form and without what can hang it (text from HTML, links).
 
