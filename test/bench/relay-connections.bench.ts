@@ -57,9 +57,12 @@ const relay = startRelay(
   {
     clock: systemClock,
     random: Math.random,
-    openWatch: ({ id, folders }, listener) =>
+    openWatch: ({ id, folders }, listener, signal) =>
       openImapWatch(
-        accessTo({ port }, { user: id, folders, host: 'localhost', tls: 'implicit', ca: authority.caPem }),
+        accessTo(
+          { port },
+          { user: id, folders, host: 'localhost', tls: 'implicit', ca: authority.caPem, signal },
+        ),
         listener,
       ),
     probe: () => Promise.reject(new TypeError('nothing is polled here')),
