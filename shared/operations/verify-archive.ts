@@ -48,6 +48,8 @@ export interface VerifyOptions {
   /** Where an earlier run with the same options has stopped. */
   readonly from?: Checkpoint | undefined
   readonly signal?: AbortSignal | undefined
+  /** Records of one mailbox that are in memory at the same time. @default VERIFY.messagesInMemory */
+  readonly messagesInMemory?: number | undefined
   readonly now?: Date | undefined
 }
 
@@ -168,7 +170,8 @@ class ArchiveVerifier {
 
     const prefix = rawPrefix(mailbox)
     const total = record.counts.reduce((sum, count) => sum + count, 0)
-    for (const range of rangesOf(record.counts, VERIFY.messagesInMemory)) {
+    const most = this.#options.messagesInMemory ?? VERIFY.messagesInMemory
+    for (const range of rangesOf(record.counts, most)) {
       const last = range.to === 255 ? undefined : `${prefix}${hex(range.to + 1)}`
       const first = range.from === 0 ? '' : `${prefix}${hex(range.from)}`
       const after = resumed && resumed.after > first ? resumed.after : first
@@ -215,7 +218,8 @@ class ArchiveVerifier {
     stepped: (last: ObjectKey) => void = () => {},
   ): Promise<boolean> {
     let step: Entry<Recorded>[] = []
-    const end = async (): Promise<void> => {
+    /** False when it is left here. Something is done before, so that a run that is ended at once gets on all the same. */
+    const end = async (): Promise<boolean> => {
       for (const inspected of await inspectAll(step, inspector)) this.#count(inspected, tally)
       for (const { recorded } of step)
         if (recorded?.octets !== undefined) {
@@ -223,17 +227,16 @@ class ArchiveVerifier {
           tally.octets += recorded.octets
         }
       const last = step.at(-1)
-      if (last) stepped(last.key)
+      if (!last) return true
+      stepped(last.key)
       step = []
+      return !this.#options.signal?.aborted
     }
     for await (const entry of entries) {
       step.push(entry)
-      if (step.length < VERIFY.keysPerStep) continue
-      await end()
-      if (this.#options.signal?.aborted) return false
+      if (step.length >= VERIFY.keysPerStep && !(await end())) return false
     }
-    await end()
-    return true
+    return end()
   }
 
   #count({ findings, inspected, read, held, underWay }: Inspected, tally: Tally): void {

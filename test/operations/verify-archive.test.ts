@@ -246,13 +246,14 @@ describe('an archive that is verified', () => {
     ],
     'keys that are none of ours': [
       async (world) => {
-        for (const key of ['AAA', 'raw/invoices/zzz', 'raw/é', 'readme.txt'])
+        for (const key of ['AAA', 'raw/invoices/\uffff', 'raw/invoices/zzz', 'raw/é', 'readme.txt'])
           await world.putOver(key as ObjectKey, Buffer.from('x'))
       },
       ['unrecorded', 'AAA'],
       ['unrecorded', 'raw/é'],
       ['unrecorded', 'readme.txt'],
       ['unrecorded', 'raw/invoices/zzz'],
+      ['unrecorded', 'raw/invoices/\uffff'],
     ],
     'evidence without a lock': [
       (world) => world.putOver('evidence/x.json' as ObjectKey, Buffer.from('{}')),
@@ -329,6 +330,20 @@ describe('an archive that is verified', () => {
     assert.match(found, /ends with segment 2/)
   })
 
+  test('takes the oldest version of a segment for the one that was recorded', async () => {
+    const world = await World.open()
+    const key = ledgerKey(MAILBOX, 2)
+    const [version] = world.objects.get(key) ?? []
+    await world.putOver(key, version?.content as Buffer)
+
+    const { findings } = await verify(world)
+
+    assert.deepEqual(
+      findings.map(({ kind, versionId }) => [kind, versionId]),
+      [['extra-version', world.objects.get(key)?.[0]?.facts.versionId]],
+    )
+  })
+
   test('shows mail in governance mode where compliance is configured', async () => {
     const { kinds } = await verify(await World.open(), { policyOf: () => ({ mode: 'compliance', days: 1 }) })
 
@@ -385,40 +400,43 @@ describe('an archive that is verified', () => {
     assert.equal(other.kinds[0], 'object-missing')
   })
 
-  test('that was left in the middle is gone on with, and nothing is told twice or left out', async () => {
-    const world = new World()
-    const texts = Array.from({ length: 2500 }, (_, i) => `message ${i}`)
-    await recordMessages(world.archive, [texts.slice(0, 1000), texts.slice(1000)], { retention: POLICY })
-    const removed = ['message 3', 'message 900', 'message 1700', 'message 2499'].map((text) =>
-      rawKey(MAILBOX, digestOf(text)),
-    )
-    world.remove(...removed)
-    await world.putOver(ledgerKey(MAILBOX, 1), Buffer.from('put over'))
-    await recordMessages(world.archive, [['one']], { mailbox: 'z' as MailboxId, retention: POLICY })
-    const whole = await verify(world)
-    const told: Finding[] = []
-    let from: Checkpoint | undefined
-    let runs = 0
+  for (const messagesInMemory of [10_000, 300])
+    test(`that was left in the middle is gone on with, and nothing is told twice or left out, ${messagesInMemory} records in memory`, async () => {
+      const world = new World()
+      const texts = Array.from({ length: 2500 }, (_, i) => `message ${i}`)
+      await recordMessages(world.archive, [texts.slice(0, 1000), texts.slice(1000)], { retention: POLICY })
+      const removed = ['message 3', 'message 900', 'message 1700', 'message 2499'].map((text) =>
+        rawKey(MAILBOX, digestOf(text)),
+      )
+      world.remove(...removed)
+      await world.putOver(ledgerKey(MAILBOX, 1), Buffer.from('put over'))
+      await recordMessages(world.archive, [['one']], { mailbox: 'z' as MailboxId, retention: POLICY })
+      const whole = await verify(world)
+      const told: Finding[] = []
+      const verified: MailboxVerification[] = []
+      let from: Checkpoint | undefined
+      let runs = 0
 
-    while (true) {
-      const ending = new AbortController()
-      ending.abort()
-      const part = await verify(world, { signal: ending.signal, from })
-      told.push(...part.findings)
-      runs++
-      if (part.result.complete) {
-        assert.deepEqual(part.result, whole.result)
-        assert.deepEqual(part.mailboxes.at(-2), whole.mailboxes.at(-2))
-        break
+      while (true) {
+        const ending = new AbortController()
+        ending.abort()
+        const part = await verify(world, { signal: ending.signal, from, messagesInMemory })
+        told.push(...part.findings)
+        verified.push(...part.mailboxes)
+        runs++
+        if (part.result.complete) {
+          assert.deepEqual(part.result, whole.result)
+          assert.deepEqual(verified, whole.mailboxes)
+          break
+        }
+        // As it comes back from a file.
+        from = readCheckpoint(JSON.stringify(part.checkpoints.at(-1)))
+        assert.ok(from)
       }
-      // As it comes back from a file.
-      from = readCheckpoint(JSON.stringify(part.checkpoints.at(-1)))
-      assert.ok(from)
-    }
 
-    assert.ok(runs > 2, `${runs} runs`)
-    assert.deepEqual(told, whole.findings)
-  })
+      assert.ok(runs > 2, `${runs} runs`)
+      assert.deepEqual(told, whole.findings)
+    })
 })
 
 describe('an archive of files that is verified', () => {
