@@ -14,6 +14,7 @@ import {
 } from './drain/message.ts'
 import { announceAgain } from './drain/pending.ts'
 import type { DrainOptions, DrainPorts, DrainSettings } from './drain/ports.ts'
+import { type Lacking, removable } from './drain/removal.ts'
 import {
   count,
   type DrainCounts,
@@ -31,7 +32,7 @@ import { SECRET_REFUSED } from './failed-log-ins.ts'
 import { searchDigest } from './ledger/fold.ts'
 import { dayOf, idList } from './ledger/id-days.ts'
 import { type Ledger, openLedger, type SeenFolders } from './ledger/ledger.ts'
-import type { UnsentEvent } from './ledger/segment.ts'
+import { REMOVAL_CHECKS, type UnsentEvent } from './ledger/segment.ts'
 import { DRAIN, MAILBOX_DEFAULTS, QUEUE } from './limits.ts'
 import {
   type Fetched,
@@ -69,6 +70,14 @@ export async function drain(
   options: DrainOptions,
 ): Promise<DrainReport> {
   return new Drain(settings, ports, options).run()
+}
+
+const KEPT: Readonly<Record<Lacking, string>> = {
+  announcement: 'they are not announced',
+  object: 'the archive does not have them as recorded',
+  checksum: 'the archive has other octets',
+  lock: 'no lock of the archive keeps them any more',
+  hold: 'a legal hold wants them kept',
 }
 
 /** What the steps of a drain share once it is signed in. */
@@ -378,10 +387,13 @@ class Drain {
     if (due.length === 0) return []
     this.#progress('acknowledging', folder, 0, due.length)
     const { action, removes } = policy
-    const ids = await session.outstanding(listing, due, action)
+    const outstanding = await session.outstanding(listing, due, action)
+    const checked = policy.afterDays > 0
+    const ids = checked ? await this.#safe(outstanding, listing, writer, context) : outstanding
     if (ids.length === 0) return []
     if (removes) {
-      writer.add({ type: 'acknowledge', folder, epoch, action, ids: idList(ids) })
+      const checks = checked ? { checked: [...REMOVAL_CHECKS] } : {}
+      writer.add({ type: 'acknowledge', folder, epoch, action, ids: idList(ids), ...checks })
       await writer.flush()
     }
     const effect = await session.acknowledge(listing, ids, action)
@@ -389,6 +401,24 @@ class Drain {
     if (session.acknowledgedBy === 'close') return [receipt]
     this.#receipt(receipt, writer)
     return []
+  }
+
+  /** Those that the archive has safe by now; the others stay on the server, which is recorded. */
+  async #safe(
+    ids: readonly ServerId[],
+    listing: Listing,
+    writer: SegmentWriter,
+    { ledger }: MessageContext,
+  ): Promise<readonly ServerId[]> {
+    if (ids.length === 0) return []
+    const { safe, kept } = await removable(ids, listing, ledger, this.#ports, this.#now())
+    const { folder, epoch } = listing
+    for (const [lacks, each] of kept) {
+      writer.add({ type: 'kept', folder, epoch, ids: idList(each), lacks })
+      this.#warnings.push(`${folder}: ${each.length} messages are due for deletion and stay: ${KEPT[lacks]}`)
+    }
+    if (kept.size > 0) await writer.flush()
+    return safe
   }
 
   #receipt({ folder, epoch, action, effect, ids, recorded }: Receipt, writer: SegmentWriter): void {

@@ -26,6 +26,8 @@ export const DRAIN = {
   fetchAttempts: 5,
   /** Messages that could not be fetched and are named in the report; the ledger has all of them. */
   failuresReported: 100,
+  /** Messages due for deletion that are looked at in one go: a request for each; the rest is the next drain's. */
+  removalsAtOnce: 2_000,
   /** Time kept for record, acknowledge and sign-out when the deadline nears. */
   closingMs: 10 * SECOND,
   /** Announcements of earlier drains that are tried again in one go, before anything new is fetched. */

@@ -105,7 +105,11 @@ for (const protocol of ['imap', 'pop3'] as const)
     })
 
     test('a message stays for deleteAfterDays after it was archived, and goes then', async () => {
-      const world = new DrainWorld({ protocol, afterArchive: { deleteAfterDays: 30 } })
+      const world = new DrainWorld({
+        protocol,
+        afterArchive: { deleteAfterDays: 30 },
+        retention: { mode: 'governance', days: 365 },
+      })
       world.store.deliver(message('one'))
       const at = (day: string) => ({ now: () => new Date(`${day}T12:00:00Z`) })
 

@@ -79,7 +79,11 @@ for (const protocol of ['imap', 'pop3'] as const)
     })
 
     test('when messages have come of age, and not before', async () => {
-      const world = new DrainWorld({ protocol, afterArchive: { deleteAfterDays: 3 } })
+      const world = new DrainWorld({
+        protocol,
+        afterArchive: { deleteAfterDays: 3 },
+        retention: { mode: 'governance', days: 365 },
+      })
       world.store.deliver(message('one'))
       await drained(world)
       assert.equal(await due(world, { now: TODAY }), undefined)

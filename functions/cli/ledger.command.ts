@@ -78,6 +78,8 @@ function entryText(entry: Entry): string {
       const why = entry.ground === 'erasure' ? 'to be forgotten' : 'expired'
       return `${entry.type} ${entry.sha256.slice(0, 12)} ${octetsText(entry.octets)}, ${why}, by ${entry.by}: ${entry.reason}`
     }
+    case 'kept':
+      return `kept ${entry.folder}: ${countOf(countIds(entry.ids), 'message')} on the server, for want of ${entry.lacks}`
     case 'acknowledge':
     case 'acknowledged': {
       const { kind } = entry.action as { kind?: string }

@@ -73,7 +73,7 @@ export class DrainRequests {
     record: SqsRecord,
     forMs: number,
   ): Promise<Outcome> {
-    const { archive, state, derived, queues, routes } = mailboxes
+    const { archive, audit, state, derived, queues, routes } = mailboxes
     const visit = mailboxes.visit(mailbox)
     const startedMs = Date.now()
     const spool = openSpool()
@@ -81,6 +81,7 @@ export class DrainRequests {
     try {
       const ports = {
         archive,
+        audit,
         state,
         derived,
         queues,

@@ -1,4 +1,5 @@
 import type { Archive } from '../../shared/archive/archive.ts'
+import type { ArchiveAudit } from '../../shared/archive/audit.ts'
 import type { Applied } from '../../shared/contract/applied.ts'
 import type { Config, MailboxConfig } from '../../shared/contract/config.ts'
 import { secretReference } from '../../shared/contract/deployment.ts'
@@ -13,7 +14,7 @@ import type { EventQueues } from '../../shared/queue/queue.ts'
 import { openSqsQueues, type SqsQueues } from '../../shared/queue/sqs.ts'
 import type { StateStore } from '../../shared/state/state.ts'
 import { openSuspensions } from '../../shared/suspension.ts'
-import { openAwsArchive, openAwsDerived, openAwsState } from '../aws-buckets.ts'
+import { openAwsArchive, openAwsAudit, openAwsDerived, openAwsState } from '../aws-buckets.ts'
 import { type AccessOptions, mailboxOpener } from '../compose.ts'
 import { errorFields } from '../telemetry.ts'
 import { Configuration } from './configuration.ts'
@@ -26,6 +27,7 @@ import { beginVisit, type Visit } from './visit.ts'
 /** The mailboxes as they are configured now, and the stores around them. */
 export interface Mailboxes {
   readonly archive: Archive
+  readonly audit: ArchiveAudit
   readonly state: StateStore
   readonly derived: DerivedStore | undefined
   readonly queues: EventQueues
@@ -54,6 +56,7 @@ export function openMailboxes(
   telemetry: Telemetry,
 ): MailboxSource {
   const archive = openAwsArchive(settings.archiveBucket, environment)
+  const audit = openAwsAudit(settings.archiveBucket, environment)
   const state = openAwsState(settings.stateBucket, environment)
   const { derivedBucket } = settings
   const derived = derivedBucket === undefined ? undefined : openAwsDerived(derivedBucket, environment)
@@ -74,6 +77,7 @@ export function openMailboxes(
     const byId = new Map(config?.mailboxes.map((mailbox) => [mailbox.id, mailbox]))
     const mailboxes: Mailboxes = {
       archive,
+      audit,
       state,
       derived,
       queues,

@@ -119,7 +119,12 @@ export function drainRights(
       [archiveBucket.arnForObjects('raw/*'), archiveBucket.arnForObjects('ledger/*')],
     ),
     // An object that is there already: its facts, and its octets when its announcement is repeated. Until when it is kept is part of the event.
-    allow('ReadMail', ['s3:GetObject', 's3:GetObjectRetention'], [archiveBucket.arnForObjects('raw/*')]),
+    // Whether it is safe is asked before a message leaves the server that stayed there for some days: lock and hold.
+    allow(
+      'ReadMail',
+      ['s3:GetObject', 's3:GetObjectRetention', 's3:GetObjectLegalHold'],
+      [archiveBucket.arnForObjects('raw/*')],
+    ),
     allow(
       'CheckTheArchive',
       ['s3:GetBucketVersioning', 's3:GetBucketObjectLockConfiguration'],

@@ -5,7 +5,7 @@ import type { ObjectFacts, Retention } from './archive.ts'
 // The audit port: looks at everything that a store has, also at what a reader of the archive never sees: versions beneath the newest,
 // delete markers, locks. It changes nothing.
 
-/** A version of an object. Stores without versions have one for each key, without an id. */
+/** A version of an object; without an id the latest, which is the only one in stores without versions. */
 export interface VersionName {
   readonly key: ObjectKey
   readonly versionId: string | undefined

@@ -5,7 +5,12 @@ import type { MemoryObjects, MemoryVersion } from './memory.ts'
 
 export function openMemoryAudit(objects: MemoryObjects): ArchiveAudit {
   const find = ({ key, versionId }: VersionName): MemoryVersion | undefined =>
-    objects.get(key)?.find(({ facts }) => facts.versionId === versionId)
+    versionId === undefined
+      ? objects
+          .get(key)
+          ?.slice(0, 1)
+          .find(({ content }) => content !== undefined)
+      : objects.get(key)?.find(({ facts }) => facts.versionId === versionId)
 
   return {
     locks: true,

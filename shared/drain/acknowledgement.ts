@@ -22,7 +22,7 @@ export function policyOf(after: AfterArchive): Policy | undefined {
 
 /**
  * What the server lists and the ledger has as archived and announced, for long enough: whether this drain, an earlier one, or one that died
- * before it could say so has fetched it. `recognised` are messages that this drain knew by their octets alone.
+ * before it could say so has fetched it. What was found unsafe to remove today is not looked at again today. `recognised` are messages that this drain knew by their octets alone.
  */
 export function dueFor(
   policy: Policy,
@@ -33,11 +33,11 @@ export function dueFor(
 ): ServerId[] {
   // A message that was moved is at home in its new folder.
   if (policy.action.kind === 'move' && policy.action.folder === listing.folder) return []
-  const { known } = fold.folder(listing.folder, listing.epoch)
+  const { known, kept } = fold.folder(listing.folder, listing.epoch)
   const pending = fold.pendingIds(listing.folder, listing.epoch)
   const latest = dayOf(now) - policy.afterDays
   return listing.ids.filter((id) => {
-    if (pending.has(id)) return false
+    if (pending.has(id) || (kept?.day === dayOf(now) && kept.ids.has(id))) return false
     if (recognised.has(id)) return policy.afterDays === 0
     const day = known.dayOf(id)
     return day !== undefined && day <= latest

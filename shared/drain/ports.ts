@@ -1,4 +1,5 @@
 import type { Archive } from '../archive/archive.ts'
+import type { ArchiveAudit } from '../archive/audit.ts'
 import type { MailboxConfig } from '../contract/config.ts'
 import type { DrainId } from '../contract/ids.ts'
 import type { RouteConfig } from '../contract/routes.ts'
@@ -16,6 +17,8 @@ export interface DrainPorts {
   /** Connects and signs in. */
   openMailbox(): Promise<MailboxSession>
   readonly archive: Archive
+  /** Asked before a message leaves the server that stayed there for some days. */
+  readonly audit: Pick<ArchiveAudit, 'locks' | 'inspect'>
   /** Undefined: no snapshot is kept, and every drain folds the whole ledger. */
   readonly state: StateStore | undefined
   /** Undefined: no attachment is extracted, and what an event is cut from is in the message alone. */

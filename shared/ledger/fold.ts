@@ -44,6 +44,8 @@ export interface FolderFold {
   readonly known: IdDays
   readonly failed: Map<ServerId, Failure>
   readonly quarantined: Map<ServerId, Quarantine>
+  /** Due for removal from the server, and kept there on that day (UTC). */
+  kept: { readonly day: number; readonly ids: IdDays } | undefined
   /** Left out by the search with this digest. */
   filtered: { readonly search: string; readonly ids: IdDays } | undefined
 }
@@ -169,6 +171,12 @@ export class Fold {
         return
       case 'acknowledge':
         return
+      case 'kept': {
+        const folder = this.#open(entry)
+        if (folder.kept?.day !== day) folder.kept = { day, ids: new IdDays() }
+        addAll(folder.kept.ids, entry.ids)
+        return
+      }
       case 'refetch':
         this.#refetch(entry)
         return
@@ -267,12 +275,13 @@ export class Fold {
   toJSON(): FoldJson {
     return {
       folders: [...this.#folders].flatMap(([folder, epochs]) =>
-        [...epochs].map(([epoch, { known, failed, quarantined, filtered }]) => ({
+        [...epochs].map(([epoch, { known, failed, quarantined, kept, filtered }]) => ({
           folder,
           epoch,
           known: known.toJSON(),
           failed: [...failed],
           quarantined: [...quarantined],
+          kept: kept && { day: kept.day, ids: kept.ids.toJSON() },
           filtered: filtered && { search: filtered.search, ids: filtered.ids.toJSON() },
         })),
       ),
@@ -286,13 +295,14 @@ export class Fold {
 
   static fromJSON(mailbox: MailboxId, json: FoldJson): Fold {
     const fold = new Fold(mailbox)
-    for (const { folder, epoch, known, failed, quarantined, filtered } of json.folders) {
+    for (const { folder, epoch, known, failed, quarantined, kept, filtered } of json.folders) {
       fold.#open(
         { folder, epoch },
         {
           known: IdDays.fromJSON(known),
           failed: new Map(failed),
           quarantined: new Map(quarantined),
+          kept: kept && { day: kept.day, ids: IdDays.fromJSON(kept.ids) },
           filtered: filtered && { search: filtered.search, ids: IdDays.fromJSON(filtered.ids) },
         },
       )
@@ -314,6 +324,8 @@ export interface FoldJson {
     readonly known: IdDaysJson
     readonly failed: readonly (readonly [ServerId, Failure])[]
     readonly quarantined: readonly (readonly [ServerId, Quarantine])[]
+    /** Absent in snapshots of versions that kept nothing. */
+    readonly kept?: { readonly day: number; readonly ids: IdDaysJson } | undefined
     readonly filtered: { readonly search: string; readonly ids: IdDaysJson } | undefined
   }[]
   /** Snapshots of earlier versions have no `taken`. */
@@ -338,7 +350,13 @@ function takenBy({ queues = [] }: MessageEntry): string[] {
 }
 
 function emptyFolder(): FolderFold {
-  return { known: new IdDays(), failed: new Map(), quarantined: new Map(), filtered: undefined }
+  return {
+    known: new IdDays(),
+    failed: new Map(),
+    quarantined: new Map(),
+    kept: undefined,
+    filtered: undefined,
+  }
 }
 
 function addAll(ids: IdDays, list: IdList): void {

@@ -21,6 +21,13 @@ const unsent = z.object({ id: z.string(), queue: z.string(), body: z.string(), r
 /** Who and why. */
 const decision = { by: z.string().min(1), reason: z.string().min(1) }
 
+/**
+ * What has to be so before a message leaves the server that stayed there for some days. `announcement`: a queue has its event, and the ledger says so.
+ * `object`: the archive has the recorded version. `checksum`: with its length and SHA-256. `lock`: under a retention that lasts. `hold`: no legal hold
+ * wants the original kept too.
+ */
+export const REMOVAL_CHECKS = ['announcement', 'object', 'checksum', 'lock', 'hold'] as const
+
 /** Of a message that leaves the archive. */
 const deletion = {
   sha256: digest,
@@ -148,7 +155,16 @@ const entrySchema = z.discriminatedUnion('type', [
   /** An event that an earlier segment had left pending was taken by its queue, the last of them. */
   z.object({ type: z.literal('announced'), event: z.string(), queue: z.string() }),
   /** Intent: these will be removed from the folder. Nothing is removed before this is written. */
-  z.object({ type: z.literal('acknowledge'), ...place, action: z.unknown(), ids }),
+  z.object({
+    type: z.literal('acknowledge'),
+    ...place,
+    action: z.unknown(),
+    ids,
+    /** What the archive was asked before, when these had stayed for some days. */
+    checked: z.array(z.enum(REMOVAL_CHECKS)).optional(),
+  }),
+  /** They were due for removal and stay, for one of these was not so; looked at again the next day. */
+  z.object({ type: z.literal('kept'), ...place, ids, lacks: z.enum(REMOVAL_CHECKS) }),
   /**
    * Intent of the records officer: this message will be deleted from the archive. Nothing is deleted before this is written. `ground`: its retention
    * is over, or a law demands it.

@@ -53,6 +53,7 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
     'kms:GenerateDataKey',
     's3:GetBucketObjectLockConfiguration',
     's3:GetBucketVersioning',
+    's3:GetObjectLegalHold',
     's3:GetObjectRetention',
     's3:PutObject',
     'sqs:ChangeMessageVisibility',
@@ -234,12 +235,15 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     DeleteMessageCommand: 'sqs:DeleteMessage',
     GetBucketVersioningCommand: 's3:GetBucketVersioning',
     GetObjectCommand: 's3:GetObject',
+    GetObjectLegalHoldCommand: 's3:GetObjectLegalHold',
     GetObjectLockConfigurationCommand: 's3:GetBucketObjectLockConfiguration',
+    GetObjectRetentionCommand: 's3:GetObjectRetention',
     GetParameterCommand: 'ssm:GetParameter',
     GetQueueAttributesCommand: 'sqs:GetQueueAttributes',
     GetQueueUrlCommand: 'sqs:GetQueueUrl',
     GetSecretValueCommand: 'secretsmanager:GetSecretValue',
     HeadObjectCommand: 's3:GetObject',
+    ListObjectVersionsCommand: 's3:ListBucketVersions',
     ListObjectsV2Command: 's3:ListBucket',
     PutObjectCommand: 's3:PutObject',
     PutObjectLegalHoldCommand: 's3:PutObjectLegalHold',
@@ -263,8 +267,12 @@ describe('what a function calls is what its role allows, and nothing else:', () 
       'ChangeMessageVisibilityCommand',
       'GetBucketVersioningCommand',
       'GetObjectLockConfigurationCommand',
+      // Nor does it look at locks.
+      'GetObjectLegalHoldCommand',
+      'GetObjectRetentionCommand',
+      'ListObjectVersionsCommand',
     ],
-    'drain-mailbox': AS_A_CONSUMER,
+    'drain-mailbox': [...AS_A_CONSUMER, 'ListObjectVersionsCommand'],
     // Whether the archive keeps what it promises, the drain has asked.
     'hold-new-mail': ['GetBucketVersioningCommand', 'GetObjectLockConfigurationCommand'],
   }
@@ -275,14 +283,7 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     'schedule-drains': [...FUNCTION, 'kms:Decrypt', 's3:ListBucket'],
     'probe-mailboxes': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
     'hold-new-mail': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
-    // HeadObject tells the retention of an object to those alone who may read it.
-    'drain-mailbox': [
-      ...FUNCTION,
-      ...QUEUE_CONSUMER,
-      'kms:Decrypt',
-      'kms:GenerateDataKey',
-      's3:GetObjectRetention',
-    ],
+    'drain-mailbox': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
   }
 
   const folder = mkdtempSync(join(tmpdir(), 'mailsluice-bundles-'))

@@ -148,6 +148,35 @@ describe('fold', () => {
     assert.equal(fold.folder('INBOX', 'top' as Epoch).known.size, 0)
   })
 
+  test('a snapshot remembers what is to be deleted, what was forgotten, and what stays on the server for today', () => {
+    const digest = (digit: string): string => digit.repeat(64)
+    const deletion = (sha256: string) => ({ sha256, octets: 1, by: 'b', reason: 'r' })
+    const entries: Entry[] = [
+      { type: 'delete', ground: 'expired', ...deletion(digest('a')) },
+      { type: 'delete', ground: 'erasure', ...deletion(digest('b')) },
+      { type: 'deleted', ground: 'erasure', ...deletion(digest('b')) },
+      { type: 'kept', folder: 'INBOX', epoch: '7', ids: '3:4', lacks: 'lock' },
+    ]
+    const fold = foldOf(entries)
+
+    const read = Fold.fromJSON(MAILBOX, JSON.parse(JSON.stringify(fold)) as FoldJson)
+
+    assert.deepEqual(
+      ['a', 'b'].map((each) => read.isDeleting(digest(each))),
+      [true, false],
+    )
+    assert.deepEqual(
+      ['a', 'b'].map((each) => read.isForgotten(digest(each))),
+      [false, true],
+    )
+    const { kept } = read.folder('INBOX', '7' as Epoch)
+    assert.deepEqual(kept?.day, fold.folder('INBOX', '7' as Epoch).kept?.day ?? 'a day')
+    assert.deepEqual(
+      [2, 3, 4, 5].map((id) => kept?.ids.has(id as Uid)),
+      [false, true, true, false],
+    )
+  })
+
   test('octets fetched are counted by the day', () => {
     const fold = new Fold(MAILBOX)
     const segment = (closedAt: string, octetsFetched: number) => ({

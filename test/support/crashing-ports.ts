@@ -100,6 +100,7 @@ export function crashingPorts(
     ports: {
       ...ports,
       archive: guard('archive', ports.archive, ['uri'], ['list']),
+      audit: guard('audit', ports.audit),
       state: ports.state && guard('state', ports.state),
       derived: ports.derived && guard('derived', ports.derived, ['uri']),
       queues: guard('queues', ports.queues),

@@ -43,9 +43,10 @@ export class DrainWorld {
   }
 
   ports(): DrainPorts {
-    const { archive, state, derived, queues, store } = this
+    const { archive, memory, state, derived, queues, store } = this
     return {
       archive,
+      audit: memory.audit,
       state,
       derived: openMemoryDerived(derived),
       queues,
