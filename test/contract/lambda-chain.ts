@@ -21,21 +21,29 @@ const SAMPLES = sampleMessages()
 const TICK_MS = 60_000
 const CRLF = Buffer.from('\r\n')
 
-export function lambdaChainContract(name: string, openS3: () => Promise<OpenedS3>): void {
+export function lambdaChainContract(
+  name: string,
+  openS3: () => Promise<OpenedS3>,
+  /** @default the local queue server */
+  openSqs?: () => Promise<{ readonly endpoint: string; stop(): Promise<void> }>,
+): void {
   describe(`from the tick to the event, on ${name}`, () => {
     let s3: OpenedS3
     let bundled: Awaited<ReturnType<typeof bundleForTest>>
     let world: LambdaWorld
+    let sqs: Awaited<ReturnType<NonNullable<typeof openSqs>>> | undefined
     let ticks = 0
     before(async () => {
       s3 = await openS3()
+      sqs = await openSqs?.()
       bundled = await bundleForTest()
       const parameters = { '/mailsluice/test': 'testpass' }
-      world = await LambdaWorld.open({ s3, bundles: bundled.bundles, parameters })
+      world = await LambdaWorld.open({ s3, bundles: bundled.bundles, parameters, sqsEndpoint: sqs?.endpoint })
     })
     after(async () => {
       await world.close()
       bundled.remove()
+      await sqs?.stop()
       await s3.close()
     })
 

@@ -94,6 +94,19 @@ describe('what a stolen drain role cannot do', () => {
     'read old versions': [on(RAW)('GetObjectVersion')],
   }
   for (const [name, calls] of Object.entries(cases)) test(name, () => refused(drain, ...calls))
+
+  test('read what waits in event queues or other secrets, replace its own, or apply another mailbox list', async () => {
+    const arn = (service: string, rest: string): string => `arn:aws:${service}:${REGION}:${ACCOUNT}:${rest}`
+    const [state] = world.one('AWS::S3::Bucket', 'MailArchiveState')
+    const elsewhere: readonly Call[] = [
+      { action: 'sqs:ReceiveMessage', resource: arn('sqs', 'mail-events') },
+      { action: 'ssm:GetParameter', resource: arn('ssm', 'parameter/mailsluice/another') },
+      { action: 'ssm:PutParameter', resource: arn('ssm', 'parameter/mailsluice/invoices') },
+      { action: 'secretsmanager:GetSecretValue', resource: arn('secretsmanager', 'secret:another-AbCdEf') },
+      put(`${world.arnOf(state)}/mailboxes.json`),
+    ]
+    for (const call of elsewhere) assert.equal(await isAllowed(drain, call), false, call.action)
+  })
 })
 
 test('a probe reads ledgers and neither writes nor reads mail', async () => {

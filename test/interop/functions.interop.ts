@@ -2,10 +2,15 @@ import { test } from 'node:test'
 import { CreateBucketCommand, PutObjectLockConfigurationCommand, S3Client } from '@aws-sdk/client-s3'
 import { lambdaChainContract, type OpenedS3 } from '../contract/lambda-chain.ts'
 import { minio, type S3Engine, versity } from './engines/s3-engine.ts'
+import { ELASTICMQ, elasticmqMissing, startElasticmq } from './engines/sqs-engine.ts'
+
+const sqsMissing = elasticmqMissing()
 
 for (const engine of [versity, minio]) {
-  if (engine.binary) lambdaChainContract(engine.name, () => openBuckets(engine))
-  else test(`the functions on ${engine.name}`, { skip: engine.missing }, () => {})
+  const missing = engine.binary ? sqsMissing : engine.missing
+  if (engine.binary && missing === undefined)
+    lambdaChainContract(`${engine.name} and ${ELASTICMQ}`, () => openBuckets(engine), startElasticmq)
+  else test(`the functions on ${engine.name}`, { skip: missing ?? false }, () => {})
 }
 
 /** A locked archive with a default retention, and a state bucket without versions, on an engine of their own. */

@@ -31,7 +31,8 @@ export class LambdaQueue {
     this.url = url
   }
 
-  static async create(client: SQSClient, name: string): Promise<LambdaQueue> {
+  /** At `endpoint`: servers name queues by a host that is another's. */
+  static async create(client: SQSClient, name: string, endpoint: string): Promise<LambdaQueue> {
     const { QueueUrl = '' } = await client.send(
       new CreateQueueCommand({
         QueueName: name,
@@ -47,7 +48,7 @@ export class LambdaQueue {
         },
       }),
     )
-    return new LambdaQueue(client, QueueUrl)
+    return new LambdaQueue(client, new URL(new URL(QueueUrl).pathname, endpoint).href)
   }
 
   /** For FIFO queues a group and an id. */

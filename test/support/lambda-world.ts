@@ -40,6 +40,8 @@ export interface LambdaWorldOptions {
   readonly bundles: readonly Bundle[]
   /** Secrets by the name of their parameter. */
   readonly parameters: Readonly<Record<string, string>>
+  /** Of an SQS server, which takes any keys. @default one of its own */
+  readonly sqsEndpoint?: string | undefined
 }
 
 /** Bundles the functions into a folder of its own, apart from every node_modules, as Lambda has them. */
@@ -92,15 +94,20 @@ export class LambdaWorld {
     this.#close = close
   }
 
-  static async open({ s3, bundles, parameters: secrets }: LambdaWorldOptions): Promise<LambdaWorld> {
+  static async open({
+    s3,
+    bundles,
+    parameters: secrets,
+    sqsEndpoint,
+  }: LambdaWorldOptions): Promise<LambdaWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'mailsluice-sqs-'))
-    const server = await openLocalQueues({ folder, queues: {} })
-    const sqs = await startSqsRecorder(server.endpoint)
+    const server = sqsEndpoint === undefined ? await openLocalQueues({ folder, queues: {} }) : undefined
+    const sqs = await startSqsRecorder(sqsEndpoint ?? (server?.endpoint as string))
     const parameters = await startParameterStore(secrets)
     const client = new SQSClient({ endpoint: sqs.endpoint, region: s3.region, credentials: s3.credentials })
-    const probeRequests = await LambdaQueue.create(client, 'probe-requests')
-    const drainRequests = await LambdaQueue.create(client, 'drain-requests.fifo')
-    for (const name of Object.values(QUEUES)) await LambdaQueue.create(client, name)
+    const probeRequests = await LambdaQueue.create(client, 'probe-requests', sqs.endpoint)
+    const drainRequests = await LambdaQueue.create(client, 'drain-requests.fifo', sqs.endpoint)
+    for (const name of Object.values(QUEUES)) await LambdaQueue.create(client, name, sqs.endpoint)
 
     const common = { DEPLOYMENT: 'mailsluice', STATE_BUCKET: s3.stateBucket }
     const mailboxFunction = {
@@ -161,7 +168,7 @@ export class LambdaWorld {
       client.destroy()
       await parameters.close()
       await sqs.close()
-      await server.close()
+      await server?.close()
       rmSync(folder, { recursive: true, force: true })
     })
   }
