@@ -498,6 +498,7 @@ class Drain {
       parser: this.#ports.parser,
       announcer: openAnnouncer(this.#ports.queues),
       now: this.#now,
+      silent: this.#options.silent ?? false,
       queueFailed: (error) => this.#fail(error),
     }
   }
@@ -506,9 +507,9 @@ class Drain {
     const { mailbox } = this.#settings
     const { host, tls, certificateSha256 } = session.server
     return {
-      protocol: mailbox.protocol,
+      protocol: session.protocol,
       host,
-      port: portOf(mailbox),
+      port: session.protocol === 'import' ? 0 : portOf(mailbox),
       user: mailbox.user,
       tls,
       ...(certificateSha256 === undefined ? {} : { certificateSha256 }),

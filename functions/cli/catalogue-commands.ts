@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander'
+import { IMPORT_FORMATS } from '../../shared/mailbox/import-files.ts'
 import { EXPORT_FORMATS, type ExportCommandOptions, exportCommand } from './archive-export.command.ts'
+import { type ImportOptions, importCommand } from './archive-import.command.ts'
 import { type SearchOptions, searchCommand } from './archive-search.command.ts'
 import { withChoiceOptions } from './choice.ts'
 import { type ReplayCommandOptions, replayCommand } from './replay.command.ts'
@@ -40,6 +42,29 @@ export function addCatalogueCommands(root: Command, archive: Command, command: W
       ),
     )
     .action(command<ExportCommandOptions>((run, options) => exportCommand(run, options)))
+  archive
+    .command('import')
+    .description(
+      'archive mail from files into the ledger of a mailbox; what is there already is known by its octets',
+    )
+    .argument('<mailbox>', 'whose archive and ledger')
+    .argument('<sources...>', 'folders of .eml files, mbox files, Maildirs')
+    .addOption(new Option('--format <name>', 'default: what each looks like').choices(IMPORT_FORMATS))
+    .option('--as-is', 'keep line ends as they are (default: of .eml files alone; others get those of mail)')
+    .option('--announce', 'announce it as new mail, too')
+    .option('--dry-run', 'read and count it, and archive nothing')
+    .addHelpText(
+      'after',
+      examples(
+        'archive import invoices old-mail/ --local',
+        'archive import invoices 2019.mbox 2020.mbox --announce',
+      ),
+    )
+    .action(
+      command<ImportOptions>((run, options, operands) =>
+        importCommand(run, operands as [string, ...string[]], options),
+      ),
+    )
   withChoiceOptions(root.command('replay'))
     .description('announce archived messages again, under the same event ids, marked as a replay')
     .option('--all', 'every message, from the first on')

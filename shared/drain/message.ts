@@ -34,6 +34,8 @@ export interface MessageContext {
   readonly parser: Parser
   readonly announcer: Announcer
   readonly now: () => Date
+  /** Archives and records, and announces nothing. */
+  readonly silent: boolean
   /** Told of an error of the queues: the message is pending then, and the drain ends. */
   readonly queueFailed: (error: IngestError) => void
 }
@@ -134,6 +136,7 @@ async function readyToAnnounce(
     ...present({ writtenFor }),
     ...catalogue(parsed),
   }
+  if (context.silent) return { entry: { ...entry, outcome: 'imported' }, record: true }
   const announce = async (): Promise<MessageEntry> => {
     const announcements = await announceTo(queues, event, context)
     const everywhere = announcements.every(({ refused }) => refused === undefined)

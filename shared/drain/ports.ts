@@ -41,6 +41,8 @@ export interface DrainOptions {
   readonly progress?: ((progress: DrainProgress) => void) | undefined
   /** Fetches and stores nothing, announces nothing, acknowledges nothing. */
   readonly dryRun?: boolean | undefined
+  /** Archives and records, and announces nothing: for imports. */
+  readonly silent?: boolean | undefined
   /** @default DRAIN.segmentMessages */
   readonly segmentMessages?: number | undefined
   /** @default a random one */

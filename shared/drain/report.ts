@@ -45,6 +45,8 @@ export interface DrainCounts {
   segments: number
   /** Archived and announced. */
   announced: number
+  /** Archived, and not to be announced. */
+  imported: number
   /** Archived; the queue refused for now. */
   pending: number
   /** Octets that were archived and announced before. */
@@ -63,6 +65,7 @@ export function noCounts(): DrainCounts {
   return {
     segments: 0,
     announced: 0,
+    imported: 0,
     pending: 0,
     duplicates: 0,
     announcedLate: 0,

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
+import { quoteFromLines } from '../mail/mbox-quoting.ts'
 import type { ArchivedMessage } from '../operations/query.ts'
 import { openFileWriter } from './file-writer.ts'
-import { quoteFromLines } from './mbox-quoting.ts'
 import type { ExportFormat } from './part.ts'
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']

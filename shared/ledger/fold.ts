@@ -209,7 +209,7 @@ export class Fold {
     const event = archivedEventId(this.#mailbox, digest)
     const place = { folder: entry.folder, epoch: entry.epoch as Epoch, id: serverId(entry.id) }
     if (entry.outcome === 'duplicate') this.#pending.get(event)?.places.push(place)
-    else if (entry.outcome === 'announced') this.#pending.delete(event)
+    else if (entry.outcome === 'announced' || entry.outcome === 'imported') this.#pending.delete(event)
     else {
       const places = [...(this.#pending.get(event)?.places ?? []), place]
       this.#pending.set(event, {

@@ -54,7 +54,8 @@ const headerSchema = z.object({
   /** Absent when the segment holds announcements alone. */
   server: z
     .object({
-      protocol: z.enum(['imap', 'pop3']),
+      /** `import`: from files; `host` names them. */
+      protocol: z.enum(['imap', 'pop3', 'import']),
       host: z.string(),
       port: z.int(),
       user: z.string(),
@@ -68,13 +69,13 @@ const headerSchema = z.object({
 
 /**
  * What became of one message. `announced`: its queues took its event. `pending`: archived, and a queue refused (`refused` says why).
- * `duplicate`: its octets were known, so that nothing was announced.
+ * `duplicate`: its octets were known, so that nothing was announced. `imported`: archived without telling anybody, as its operator wanted.
  */
 const messageSchema = z.object({
   type: z.literal('message'),
   ...place,
   id,
-  outcome: z.enum(['announced', 'pending', 'duplicate']),
+  outcome: z.enum(['announced', 'pending', 'duplicate', 'imported']),
   sha256: digest,
   octets,
   versionId: z.string().optional(),

@@ -119,7 +119,8 @@ export interface FetchOptions {
  * Every method rejects with an IngestError of scope `session` or `mailbox`; the session is useless afterwards.
  */
 export interface MailboxSession {
-  readonly protocol: 'imap' | 'pop3'
+  /** `import`: files (mailbox/import.ts). */
+  readonly protocol: 'imap' | 'pop3' | 'import'
   readonly server: ServerFacts
   /**
    * When an acknowledgement has taken effect: when `acknowledge` resolves, or only when `close` does

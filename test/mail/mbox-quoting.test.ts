@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { quoteFromLines, unquoteFromLine } from '../../shared/export/mbox-quoting.ts'
+import { quoteFromLines, unquoteFromLine } from '../../shared/mail/mbox-quoting.ts'
 
 async function quoted(text: string, cuts: readonly number[] = []): Promise<string> {
   const content = Buffer.from(text, 'latin1')
