@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseMessage } from '../../shared/mail/parse-message.ts'
-import { corpus, corpusMissing } from '../support/corpus.ts'
+import { corpus, corpusMissing, withoutBareCr } from '../support/corpus.ts'
 import { listedEach } from '../support/corpus-document.ts'
 import { type Reading, readingOf, readWithMailparser } from '../support/mailparser-oracle.ts'
 import { sampleMessages } from '../support/sample-messages.ts'
@@ -14,13 +14,6 @@ function disagreements(ours: Reading, theirs: Reading): string[] {
     if (field === 'text' && ours.text !== '') return !theirs.text.startsWith(ours.text)
     return JSON.stringify(ours[field]) !== JSON.stringify(theirs[field])
   })
-}
-
-/** mailparser does not read bare CR, and we read it as LF. */
-function withoutBareCr(octets: Buffer): Buffer {
-  return octets.includes('\n')
-    ? octets
-    : Buffer.from(octets.toString('latin1').replaceAll('\r', '\n'), 'latin1')
 }
 
 describe('mailparser and we', () => {

@@ -164,7 +164,7 @@ describe('a message that fails a worker', () => {
 
   test('does not have the message before it blamed, which was answered already', async () => {
     await withParser({ workers: 1, workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
-      for (let round = 0; round < 10; round++)
+      for (let round = 0; round < 5; round++)
         assert.deepEqual(await outcomes(parser, ['before', 'exit', 'between', 'crash', 'after']), [
           ['before', undefined],
           ['exit', 'PARSER_FAILED'],

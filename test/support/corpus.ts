@@ -21,3 +21,10 @@ export function corpus(): readonly CorpusMessage[] {
   const names = globSync('**/*.eml', { cwd: CORPUS_FOLDER }).sort()
   return names.map((name) => ({ name, octets: readFileSync(CORPUS_FOLDER + name) }))
 }
+
+/** For parsers that do not read bare CR, which we read as LF. */
+export function withoutBareCr(octets: Buffer): Buffer {
+  return octets.includes('\n')
+    ? octets
+    : Buffer.from(octets.toString('latin1').replaceAll('\r', '\n'), 'latin1')
+}
