@@ -71,6 +71,7 @@ describe('no event', () => {
       /^data\.raw\./,
     ],
     ['an event of another CloudEvents', { ...EVENT, specversion: '2.0' }, /^specversion: /],
+    ['an event in five wrappings', { body: { body: { body: { body: { body: EVENT } } } } }, /^neither/],
     ['wrappings without end', JSON.parse(`${'{"body":'.repeat(50_000)}1${'}'.repeat(50_000)}`), /^neither/],
     ['what only inherits a body', Object.create({ body: BODY }), /^neither/],
   ]

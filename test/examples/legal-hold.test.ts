@@ -104,20 +104,25 @@ describe('the example of a legal hold', () => {
 
   test('finds a custodian whom the event has no room for, and holds in doubt', async () => {
     const { data } = mail('cut', 'first@x.example')
-    const whole = Buffer.from(
-      JSON.stringify({ ...data, message: { ...data.message, bcc: [{ address: 'anna@acme.example' }] } }),
-    )
-    const metadata = {
-      uri: 's3://derived/metadata/x',
-      bucket: 'derived',
-      key: 'metadata/x',
-      sha256: createHash('sha256').update(whole).digest('hex'),
-      octets: whole.length,
-    }
+    const derived = new Map<string, Buffer>()
     const truncated = { ...data.message, truncated: true }
+    /** An event that was cut, with an object that has all recipients. */
+    const cut = (name: string, lastRecipient: string): ArchivedEvent => {
+      const message = { ...data.message, bcc: [{ address: lastRecipient }] }
+      const whole = Buffer.from(JSON.stringify({ ...data, message }))
+      const key = `metadata/${name}`
+      derived.set(key, whole)
+      const sha256 = createHash('sha256').update(whole).digest('hex')
+      const metadata = { uri: `s3://derived/${key}`, bucket: 'derived', key, sha256, octets: whole.length }
+      return mail(name, 'x', { message: truncated, metadata })
+    }
     const { held } = await consumed(
-      [mail('cut', 'x', { message: truncated, metadata }), mail('doubt', 'x', { message: truncated })],
-      new Map([['metadata/x', whole]]),
+      [
+        cut('cut', 'anna@acme.example'),
+        cut('others', 'ben@acme.example'),
+        mail('doubt', 'x', { message: truncated }),
+      ],
+      derived,
     )
     assert.deepEqual(held.sort(), ['cut', 'doubt'])
   })

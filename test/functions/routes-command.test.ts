@@ -23,7 +23,7 @@ mailboxes:
 
 const INVOICE = folder.write(
   'invoice.eml',
-  'From: a@b.example\r\nTo: <invoices+4711@acme.example>\r\nX-Kind: Invoice\r\nSubject: \u001b[31m =?utf-8?q?=1b[2J?=\r\n\r\nHello.\r\n',
+  'From: a@b.example\r\nTo: <invoices+4711@acme.example>\r\nX-Kind: Invoice\r\nSubject: \u001b[31m =?utf-8?q?=1b[2J=E2=80=AE?=\r\n\r\nHello.\r\n',
 )
 
 const routesTest = (...more: string[]) => runCli(['routes', 'test', ...more, '--config', CONFIG])
@@ -46,7 +46,7 @@ routes[1] to invoices and audit: takes it
     + any[1]
       + header.x-kind inv* matches "Invoice"
 routes[2] to default: not looked at: a route above takes the message
-  + subject * matches "[31m [2J"
+  + subject * matches "[31m [2J\ufffd"
 From mailbox orders (--mailbox names another) it goes to audit and invoices.
 `,
     )
