@@ -103,14 +103,14 @@ describe('the relay in AWS, with Dovecot, Versity S3 Gateway and ElasticMQ', {
     return { id, ...access, credential: 'ssm:/mail/password', idle: true }
   }
 
-  function start(index: number): Task {
+  function start(index: number, count: number = SHARDS): Task {
     const environment = {
       DEPLOYMENT: 'mailsluice',
       STATE_BUCKET: STATE,
       ARCHIVE_BUCKET: ARCHIVE,
       DRAIN_QUEUE_URL: `${sqs.endpoint}/000000000000/drain-requests.fifo`,
       SHARD_INDEX: String(index),
-      SHARD_COUNT: String(SHARDS),
+      SHARD_COUNT: String(count),
       HEALTH_PORT: '0',
       HEARTBEAT_FILE: join(folder, `alive-${index}`),
     } satisfies IdleRelayEnvironment
@@ -200,6 +200,40 @@ describe('the relay in AWS, with Dovecot, Versity S3 Gateway and ElasticMQ', {
 
     assert.deepEqual(await Promise.all(tasks.map((task) => task.stop())), [0, 0])
     for (const task of tasks) assert.equal(task.lines().at(-1)?.message, 'ended in good order')
+  })
+
+  test('a list that was applied is in force without a restart, and a third task takes its share', async () => {
+    const ids = Array.from({ length: 7 }, (_, number) => `mailbox-${number}`)
+    const users = new Map(ids.map((id) => [id, newUser()]))
+    for (const user of users.values()) await mail.put(user, 'INBOX', [letter(1)])
+    const listed = (some: readonly string[]) => apply(some.map((id) => settings(id, users.get(id) ?? '')))
+    await listed(ids.slice(0, 6))
+    const before = Array.from({ length: SHARDS }, (_, index) => start(index))
+    assert.deepEqual(await takeRequests(6), ids.slice(0, 6))
+
+    await listed(ids.slice(1))
+    // Within a minute.
+    assert.deepEqual(await takeRequests(1), ids.slice(6))
+    const watchedBy = async (tasks: readonly Task[]): Promise<string[]> => {
+      const all = await Promise.all(tasks.map((task) => task.health()))
+      return all.flatMap(({ detail }) => detail.map(({ mailbox, state }) => `${mailbox} ${state}`)).toSorted()
+    }
+    while ((await watchedBy(before)).some((line) => line.startsWith('mailbox-0'))) await sleep(500)
+
+    // As a deployment does it: a task ends, and then begins with its new share.
+    const after: Task[] = []
+    for (const [index, task] of before.entries()) {
+      assert.equal(await task.stop(), 0)
+      after.push(start(index, SHARDS + 1))
+    }
+    after.push(start(SHARDS, SHARDS + 1))
+    await whenWatched(after, 6)
+    assert.deepEqual(
+      await watchedBy(after),
+      ids.slice(1).map((id) => `${id} watching`),
+    )
+    assert.deepEqual([...new Set(await takeRequests(6))], ids.slice(1))
+    for (const task of after) assert.equal(await task.stop(), 0)
   })
 
   test('a task ends within ten seconds though a server is silent, another never greets, and a third is away', async (t) => {
