@@ -218,6 +218,8 @@ export const CASES = {
   stepMessages: 500,
   /** 500 messages of 300 octets, and the queries; a query may list thousands of ids. */
   stepOctets: 8 * MIB,
+  /** Steps that are listed to find the last one: what S3 lists with one request. */
+  stepsListed: 1_000,
   /** Holds on their way: S3 takes one message a request, at some 30 ms each. */
   holdsAtOnce: 32,
   /** Tries to write a step while others write to the same case. */

@@ -2,8 +2,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { Archive } from '../archive/archive.ts'
 import { readWhole } from '../archive/read-whole.ts'
 import { archivedEventId } from '../contract/event.ts'
-import type { CaseName, DrainId, Sha256 } from '../contract/ids.ts'
-import { CASES_PREFIX, casePrefix, caseStepKey, parseCaseStepKey } from '../contract/object-key.ts'
+import type { CaseName, DrainId, ObjectKey, Sha256 } from '../contract/ids.ts'
+import { CASES_PREFIX, casePrefix, caseStepKey, MAX_SEQ, parseCaseStepKey } from '../contract/object-key.ts'
 import { IngestError } from '../errors.ts'
 import { CASES } from '../limits.ts'
 import { memoryOctets } from '../octets.ts'
@@ -49,21 +49,48 @@ export function idOf({ mailbox, sha256 }: Pick<CaseMessage, 'mailbox' | 'sha256'
 
 /** Undefined when there is no such case. Rejects with CASE_CORRUPT and ARCHIVE_…. */
 export async function readHead(name: CaseName, archive: Archive): Promise<CaseHead | undefined> {
-  let last = 0
-  for await (const { key } of archive.list(casePrefix(name))) last = parseCaseStepKey(key)?.seq ?? last
+  const last = await lastStep(name, archive)
   return last === 0 ? undefined : headOf(await readStep(name, last, archive))
 }
 
-/** The heads of all cases, in the order of their names. */
+/** The heads of all cases, in the order of their names. A few requests for each, however many steps it has. */
 export async function* listCases(archive: Archive): AsyncGenerator<CaseHead> {
-  let last: { name: CaseName; seq: number } | undefined
-  for await (const { key } of archive.list(CASES_PREFIX)) {
-    const step = parseCaseStepKey(key)
-    if (!step) continue
-    if (last && last.name !== step.name) yield headOf(await readStep(last.name, last.seq, archive))
-    last = step
+  let after: ObjectKey | undefined
+  while (true) {
+    const name = await nextCase(archive, after)
+    if (!name) return
+    const head = await readHead(name, archive)
+    if (head) yield head
+    after = caseStepKey(name, MAX_SEQ)
   }
-  if (last) yield headOf(await readStep(last.name, last.seq, archive))
+}
+
+async function nextCase(archive: Archive, after: ObjectKey | undefined): Promise<CaseName | undefined> {
+  for await (const { key } of archive.list(CASES_PREFIX, after)) {
+    const name = parseCaseStepKey(key)?.name
+    if (name) return name
+  }
+  return undefined
+}
+
+/** 0 when there is none. A case for all mail of a busy mailbox has a million steps: beyond a page of a listing the last is found by halves. */
+async function lastStep(name: CaseName, archive: Archive): Promise<number> {
+  let last = 0
+  for await (const { key } of archive.list(casePrefix(name))) {
+    last = parseCaseStepKey(key)?.seq ?? last
+    if (last < CASES.stepsListed) continue
+    const isThere = async (seq: number): Promise<boolean> =>
+      (await archive.find(caseStepKey(name, seq))) !== undefined
+    let beyond = last * 2
+    for (; await isThere(beyond); beyond *= 2) last = beyond
+    while (beyond - last > 1) {
+      const middle = Math.floor((last + beyond) / 2)
+      if (await isThere(middle)) last = middle
+      else beyond = middle
+    }
+    return last
+  }
+  return last
 }
 
 export async function openCases(archive: Archive): Promise<CaseHead[]> {

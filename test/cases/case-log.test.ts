@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { listCases, openCases, readHead, readMembers } from '../../shared/cases/case-log.ts'
 import { decodeStep, encodeStep } from '../../shared/cases/step.ts'
-import type { CaseName } from '../../shared/contract/ids.ts'
+import type { CaseName, ObjectKey } from '../../shared/contract/ids.ts'
 import { caseStepKey, parseCaseStepKey } from '../../shared/contract/object-key.ts'
 import { isCode } from '../contract/archive.ts'
 import { CustodyWorld, ORDER } from '../support/custody-world.ts'
@@ -73,6 +73,34 @@ describe('the log of a case', () => {
       ['a-case', OTT],
     )
     assert.equal(await readHead('nobodys' as CaseName, world.archive), undefined)
+  })
+
+  test('is as quickly found when it is long: its last step, among many cases', async () => {
+    const world = await opened()
+    const { header, messages } = decodeStep(await stepOf(world, 4), '')
+    for (const length of [999, 1000, 1001, 2500]) {
+      const name = `case-${length}` as CaseName
+      for (let seq = 1; seq <= length; seq++) {
+        const step = encodeStep({ header: { ...header, case: name, seq }, messages })
+        await world.memory.putOver(caseStepKey(name, seq), step)
+      }
+    }
+    let found = 0
+    const archive = {
+      ...world.archive,
+      find: (key: ObjectKey) => {
+        found++
+        return world.archive.find(key)
+      },
+    }
+
+    const heads = await Array.fromAsync(listCases(archive))
+
+    assert.deepEqual(
+      heads.map((head) => head.header.seq),
+      [1000, 1001, 2500, 999, 4],
+    )
+    assert.ok(found < 60, `${found} objects were asked for`)
   })
 
   test('is widened by another query and not by the same one, whatever the order of its fields', async () => {

@@ -28,13 +28,14 @@ async function atEveryCall(
   act: (world: CustodyWorld, crasher?: Crasher) => Promise<unknown>,
   assess: (world: CustodyWorld, where: string) => Promise<void>,
 ): Promise<void> {
+  const prepared = await prepare()
   const measured = openCrasher(undefined)
-  await act(await prepare(), measured)
+  await act(prepared.fork(), measured)
   const calls = measured.calls()
   assert.ok(calls >= 10, `${calls} calls`)
   for (const moment of ['before', 'after'] as const)
     for (let call = 1; call <= calls; call++) {
-      const world = await prepare()
+      const world = prepared.fork()
       const crasher = openCrasher({ call, moment })
       await assert.rejects(act(world, crasher), Crash)
       world.clock = new Date(world.clock.getTime() + 16 * 60_000)

@@ -32,6 +32,12 @@ async function arrive(world: CustodyWorld, ...texts: string[]): Promise<void> {
   await world.drain()
 }
 
+/** Copies of one world, for what needs no mail server. */
+function copiesOf(prepare: () => Promise<CustodyWorld>): () => Promise<CustodyWorld> {
+  const prepared = prepare()
+  return async () => (await prepared).fork()
+}
+
 /** Runs `long` once for each of its moments, with the whole of `short` at that moment. */
 async function atEveryMoment(
   prepare: () => Promise<CustodyWorld>,
@@ -101,11 +107,11 @@ test('mail that arrives at any moment of the opening of a case is held', () =>
 
 test('a case that is opened at any moment of the release of another keeps what it asks for', () =>
   atEveryMoment(
-    async () => {
+    copiesOf(async () => {
       const world = await drained(LOAN)
       await world.hold(OTT, QUERY)
       return world
-    },
+    }),
     (world, crasher) => world.release(OTT, crasher).catch(refused),
     (world) => world.hold(TAX, QUERY),
     async (world, moment) => assert.equal(await world.isHeld(LOAN), true, `moment ${moment}`),
@@ -113,11 +119,11 @@ test('a case that is opened at any moment of the release of another keeps what i
 
 test('a case that is released at any moment of the opening of another takes nothing from it', () =>
   atEveryMoment(
-    async () => {
+    copiesOf(async () => {
       const world = await drained(LOAN)
       await world.hold(OTT, QUERY)
       return world
-    },
+    }),
     (world, crasher) => world.hold(TAX, QUERY, crasher),
     (world) => world.release(OTT).catch(refused),
     async (world, moment) => assert.equal(await world.isHeld(LOAN), true, `moment ${moment}`),
@@ -125,12 +131,12 @@ test('a case that is released at any moment of the opening of another takes noth
 
 test('a case that is released at any moment of the release of another leaves nothing held', () =>
   atEveryMoment(
-    async () => {
+    copiesOf(async () => {
       const world = await drained(LOAN)
       await world.hold(OTT, QUERY)
       await world.hold(TAX, QUERY)
       return world
-    },
+    }),
     (world, crasher) => world.release(OTT, crasher),
     (world) => world.release(TAX),
     async (world, moment) => assert.equal(await world.isHeld(LOAN), false, `moment ${moment}`),

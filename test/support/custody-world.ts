@@ -23,6 +23,14 @@ export class CustodyWorld extends DrainWorld {
   /** What the officer takes for now. */
   clock = new Date('2026-03-01T12:00:00Z')
 
+  /** Another one with the same archive as it is now; nothing is on its server. */
+  fork(): CustodyWorld {
+    const fork = new CustodyWorld()
+    for (const [key, versions] of this.memory.objects) fork.memory.objects.set(key, [...versions])
+    fork.clock = this.clock
+    return fork
+  }
+
   /** The ports of the officer, dying where the crasher says. */
   custodyPorts(crasher: Crasher = openCrasher(undefined)) {
     const { memory, state } = this
