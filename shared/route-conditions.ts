@@ -1,4 +1,4 @@
-import type { Address, Attachment } from './contract/event.ts'
+import type { Address, Attachment, TrustedAuthentication } from './contract/event.ts'
 import { matchesGlob } from './contract/glob.ts'
 import type { MailboxId } from './contract/ids.ts'
 import type { Conditions, Globs } from './contract/routes.ts'
@@ -9,6 +9,8 @@ import type { ParsedMessage } from './mail/parsed-message.ts'
 export interface RoutedMessage {
   readonly mailbox: MailboxId
   readonly parsed: ParsedMessage
+  /** What the mailbox's own server found; undefined: no server is trusted, or it wrote nothing. */
+  readonly trustedAuthentication?: TrustedAuthentication | undefined
 }
 
 /** Whether one condition of a route holds, and why. */
@@ -29,7 +31,7 @@ export interface Judgement {
  * attachments; what is cut later to bound the event's size does not change them. Takes at most the product of the lengths of globs and values.
  */
 export function judge(when: Conditions, routed: RoutedMessage): readonly Judgement[] {
-  const { mailbox, parsed } = routed
+  const { mailbox, parsed, trustedAuthentication } = routed
   const { from, sender, to, cc, bcc, deliveredTo, subject, headers } = parsed.message
   const judgements: Judgement[] = []
   const values = (condition: string, globs: Globs | undefined, found: () => readonly string[]): void => {
@@ -44,6 +46,8 @@ export function judge(when: Conditions, routed: RoutedMessage): readonly Judgeme
   values('class', when.class, () => [parsed.class])
   values('label', when.label, () => parsed.labels.map(({ label }) => label))
   if (when.attachment !== undefined) judgements.push(judgeAttachments(when.attachment, parsed.attachments))
+  for (const [method, globs] of Object.entries(when.authentication ?? {}))
+    values(`authentication.${method}`, globs, () => resultsOf(method, trustedAuthentication))
   for (const [name, globs] of Object.entries(when.header ?? {}))
     values(`header.${name.toLowerCase()}`, globs, () => valuesOf(headers, name.toLowerCase()))
   if (when.all) judgements.push(judgeGroups('all', when.all, routed))
@@ -125,6 +129,10 @@ function wishText(wish: Readonly<Record<string, Globs | number | boolean | undef
 function attachmentText(attachment: Attachment): string {
   const { name, octets } = attachment
   return `${typesOf(attachment).join(' or ')}${name === undefined ? '' : ` ${name}`}, ${octets} octets`
+}
+
+function resultsOf(method: string, trusted: TrustedAuthentication | undefined): string[] {
+  return (trusted?.results ?? []).filter((each) => each.method === method).map(({ result }) => result)
 }
 
 /** Of a field that is not there: none, also when its name is one that every object has. */

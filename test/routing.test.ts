@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { mailboxId } from '../shared/contract/ids.ts'
 import { type Conditions, headerFieldsOf, type RouteConfig } from '../shared/contract/routes.ts'
 import { PARSER } from '../shared/limits.ts'
+import { trustedResults } from '../shared/mail/authentication-results.ts'
 import { parseMessage } from '../shared/mail/parse-message.ts'
 import type { Judgement } from '../shared/route-conditions.ts'
 import { DEFAULT_QUEUE, explainRoutes, queuesTaken, routesTaken } from '../shared/routing.ts'
@@ -167,6 +168,28 @@ describe('a condition', () => {
     assert.equal(await met('a@d+e.example', 'a@d@*'), false)
     assert.equal(await met('a@d+e.example', 'a@d+e.example'), true)
   })
+})
+
+test('a condition on authentication is met by what the trusted server found, and by nothing that a sender wrote', async () => {
+  const header = `Authentication-Results: mx.acme.example; dmarc=pass header.from=supplier.example; dkim=fail; dkim=pass
+Authentication-Results: mx.evil.example; spf=pass; arc=pass
+${ORDER}`
+  const met = async (when: Conditions, authservId?: string): Promise<boolean> => {
+    const route = { queue: 'met', when }
+    const message = await routedMessage(header, [route])
+    const trustedAuthentication = trustedResults(message.parsed.authentication, authservId)
+    return routesTaken([route], { ...message, trustedAuthentication }).length > 0
+  }
+  const trusted = 'mx.acme.example'
+  assert.equal(await met({ authentication: { dmarc: 'pass' } }, trusted), true)
+  assert.equal(await met({ authentication: { dmarc: 'pass', dkim: 'fail' } }, trusted), true)
+  assert.equal(await met({ authentication: { dmarc: ['fail', 'none'] } }, trusted), false)
+  assert.equal(await met({ authentication: { spf: 'pass' } }, trusted), false)
+  assert.equal(await met({ authentication: { dmarc: 'pass', arc: '*' } }, trusted), false)
+  for (const authservId of [undefined, 'mx.other.example']) {
+    assert.equal(await met({ authentication: { dmarc: '*' } }, authservId), false)
+    assert.equal(await met({ not: { authentication: { dmarc: 'pass' } } }, authservId), true)
+  }
 })
 
 describe('a route', () => {

@@ -4,6 +4,7 @@ import type { MailboxConfig } from '../../shared/contract/config.ts'
 import { headerFieldsOf, queuesOf } from '../../shared/contract/routes.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 import { DRAIN } from '../../shared/limits.ts'
+import { trustedResults } from '../../shared/mail/authentication-results.ts'
 import type { ParsedMessage } from '../../shared/mail/parsed-message.ts'
 import { openSpool } from '../../shared/octets.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
@@ -24,9 +25,10 @@ export async function testRoutesCommand(
 ): Promise<void> {
   const { routes, mailboxes } = settings.config
   const [chosen] = chosenMailboxes(settings.config, options.mailbox === undefined ? [] : [options.mailbox])
-  const { id } = chosen as MailboxConfig
+  const { id, authservId } = chosen as MailboxConfig
   const parsed = await parseFile(file, headerFieldsOf(routes))
-  const judgements = explainRoutes(routes, { mailbox: id, parsed })
+  const trustedAuthentication = trustedResults(parsed.authentication, authservId)
+  const judgements = explainRoutes(routes, { mailbox: id, parsed, trustedAuthentication })
   const queues = queuesTaken(judgements.filter(({ taken }) => taken).map(({ route }) => route))
   for (const [index, { route, ...judgement }] of judgements.entries())
     output.result({ route: index, queues: queuesOf(route), ...judgement }, () =>

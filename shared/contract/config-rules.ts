@@ -15,6 +15,7 @@ export function configMistakes(written: unknown): readonly Mistake[] {
   return [
     ...queueMistakes(queues),
     ...routeMistakes(routes, queues),
+    ...untrustedMistakes(routes, mailboxes),
     ...mailboxesMistakes(mailboxes),
     ...(isGroup(aws) && isGroup(aws.relay) ? relayMistakes(aws.relay) : []),
   ]
@@ -48,6 +49,30 @@ function routeMistakes(routes: unknown, queues: unknown): Mistake[] {
       always = index
   }
   return mistakes
+}
+
+/** A condition on what no server is trusted with would never hold, and nobody would know. */
+function untrustedMistakes(routes: unknown, mailboxes: unknown): Mistake[] {
+  if (!Array.isArray(routes) || !Array.isArray(mailboxes)) return []
+  if (mailboxes.some((mailbox) => isGroup(mailbox) && mailbox.authservId !== undefined)) return []
+  return routes.flatMap((route, index) =>
+    isGroup(route) && asksForAuthentication(route.when)
+      ? [
+          {
+            path: ['routes', index, 'when'],
+            message:
+              'authentication holds for no message; expected authservId in a mailbox, whose server is trusted then',
+          },
+        ]
+      : [],
+  )
+}
+
+function asksForAuthentication(when: unknown): boolean {
+  if (Array.isArray(when)) return when.some(asksForAuthentication)
+  if (!isGroup(when)) return false
+  const { authentication, all, any, not } = when
+  return authentication !== undefined || [all, any, not].some(asksForAuthentication)
 }
 
 function routeQueueMistakes(queue: unknown, queues: unknown, path: Mistake['path']): Mistake[] {

@@ -47,6 +47,17 @@ const headerSchema = z
     'Globs by field name; any field of the name may match. A field that is named here is in the event, too.',
   )
 
+const authenticationSchema = z
+  .strictObject({
+    dmarc: globsSchema.optional(),
+    dkim: globsSchema.optional(),
+    spf: globsSchema.optional(),
+    arc: globsSchema.optional(),
+  })
+  .describe(
+    'Globs of results such as pass or fail, by method: what the server named by `authservId` of the mailbox found. Without one none holds.',
+  )
+
 const conditionsSchema = z
   .strictObject({
     mailbox: globsSchema.optional(),
@@ -60,6 +71,7 @@ const conditionsSchema = z
     class: oneOrSeveral(MESSAGE_CLASSES).optional(),
     label: oneOrSeveral(LABELS).optional(),
     attachment: attachmentSchema.optional(),
+    authentication: authenticationSchema.optional(),
     header: headerSchema.optional(),
     get all() {
       return z.array(conditionsSchema).min(1).optional().describe('Each group must hold.')

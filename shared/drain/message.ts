@@ -163,7 +163,8 @@ export async function eventOf(
   const { octets } = message
   const parsed = await parser.parse(octets, headerFieldsOf(routes))
   const key = rawKey(mailbox.id, octets.sha256)
-  const routed = routesTaken(routes, { mailbox: mailbox.id, parsed })
+  const trustedAuthentication = trustedResults(parsed.authentication, mailbox.authservId)
+  const routed = routesTaken(routes, { mailbox: mailbox.id, parsed, trustedAuthentication })
   const event = archivedEvent({
     mailbox: mailbox.id,
     time: now(),
@@ -176,10 +177,7 @@ export async function eventOf(
     },
     server: mailboxData(mailbox, message, message.metadata),
     parsed,
-    trustedAuthentication:
-      mailbox.authservId === undefined
-        ? undefined
-        : trustedResults(parsed.authentication, mailbox.authservId),
+    trustedAuthentication,
     attachments: await extractAttachments(mailbox.id, octets, parsed, routed, derived),
     replay,
   })

@@ -9,12 +9,13 @@ export const NO_AUTHSERV_ID = 'none'
 /**
  * What the server with this authserv-id recorded (RFC 8601): in the topmost of its fields alone, for everything that stands below may be what
  * the sender wrote; RFC 8601, 5 has the server remove fields that bear its id. With NO_AUTHSERV_ID the topmost field counts if it names no id.
- * Undefined when there is none.
+ * Undefined when there is none, or when no server is trusted.
  */
 export function trustedResults(
   fields: readonly string[],
-  authservId: string,
+  authservId: string | undefined,
 ): TrustedAuthentication | undefined {
+  if (authservId === undefined) return undefined
   const read = fields.map(readAuthenticationResults)
   if (authservId === NO_AUTHSERV_ID) return read[0]?.authservId === '' ? read[0] : undefined
   return read.find((found) => found.authservId.toLowerCase() === authservId.toLowerCase())

@@ -241,7 +241,12 @@ describe('a mistake names its path and what is expected', () => {
     [
       'a condition that is none, in a group',
       { routes: [{ queue: 'default', when: { not: { any: [{ too: 'x' }] } } }] },
-      'routes[0].when.not.any[0].too: unknown setting; expected one of mailbox, to, from, subject, class, label, attachment, header, all, any, not',
+      'routes[0].when.not.any[0].too: unknown setting; expected one of mailbox, to, from, subject, class, label, attachment, authentication, header, all, any, not',
+    ],
+    [
+      'authentication although no server is trusted',
+      { routes: [{ queue: 'default', when: { any: [{ not: { authentication: { dmarc: 'pass' } } }] } }] },
+      'routes[0].when: authentication holds for no message; expected authservId in a mailbox, whose server is trusted then',
     ],
     [
       'a group of none',
