@@ -74,7 +74,7 @@ export const IMAP = {
   batchOctetsMost: 64 * MIB,
   /** A drain that wants to stop waits for the batch that is under way, so a batch should not take longer. */
   batchMs: 3 * SECOND,
-  batchMessages: 500,
+  batchMessages: 2_000,
   /** Chunk of a large message: 64 KiB (the default) costs a round trip each, 129 s for 150 MB at 50 ms; 4 MiB 3 s. */
   chunkOctets: 4 * MIB,
   /** One literal: above chunk and whole message, for servers that ignore the window of a partial FETCH or lie about sizes. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MESSAGE_ARCHIVED } from '../../shared/contract/event.ts'
 import { CliProcesses } from '../support/cli-process.ts'
+import { conversation } from '../support/conversation.ts'
 import type { MailServer } from '../support/mail-server.ts'
 import { digestOf, takeEvents } from '../support/stores.ts'
 import { inWorld, largeLetter, letter, MEMORY_MIB, newUser, onWire } from './mail-servers.ts'
@@ -66,17 +67,4 @@ export function sizeOn(running: () => MailServer): void {
       })
     }
   })
-}
-
-/** `waits`: how often a command was sent when all before it were answered, which is what distance costs. */
-function conversation(lines: readonly string[]): { commands: number; waits: number } {
-  let commands = 0
-  let answers = 0
-  let waits = 0
-  for (const line of lines)
-    if (line.startsWith('C:')) {
-      if (commands === answers) waits++
-      commands++
-    } else if (/^S: (\+|-ERR|\d+ (OK|NO|BAD))/.test(line) && commands > answers) answers++
-  return { commands, waits }
 }

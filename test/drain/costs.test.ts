@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { parseRawKey } from '../../shared/contract/object-key.ts'
+import { openImap } from '../../shared/mailbox/imap.ts'
+import type { OpenMailbox } from '../../shared/mailbox/mailbox.ts'
+import { openPop3 } from '../../shared/mailbox/pop3.ts'
+import { conversation } from '../support/conversation.ts'
+import { DrainWorld, message } from '../support/drain-world.ts'
+import { startImapServer } from '../support/imap-server.ts'
+import { accessTo } from '../support/imap-session.ts'
+import { startPop3Server } from '../support/pop3-server.ts'
+
+// What a drain costs, counted: a change that makes one more round trip or request shows here, whatever machine it runs on.
+
+const MANY = 300
+const letters = Array.from({ length: MANY }, (_, number) => Buffer.from(message(`m${number}`)))
+
+/** How often a drain waits for the server: for a mailbox with nothing, with one message, with many, and again when all are known. */
+async function waitsOf(
+  open: OpenMailbox,
+  start: (
+    messages: readonly Buffer[],
+  ) => Promise<{ port: number; user?: string; password?: string; close(): Promise<void> }>,
+  protocol: 'imap' | 'pop3',
+): Promise<Record<string, number>> {
+  const waits: Record<string, number> = {}
+  for (const [name, messages] of Object.entries({ none: [], one: letters.slice(0, 1), many: letters })) {
+    const server = await start(messages)
+    const world = new DrainWorld({ protocol })
+    try {
+      for (const drain of [name, `${name}, known`]) {
+        const lines: string[] = []
+        const access = accessTo(server, { transcript: (line) => lines.push(line) })
+        const report = await world.drain({}, { openMailbox: () => open(access) })
+        assert.equal(report.error, undefined)
+        waits[drain] = conversation(lines).waits
+      }
+    } finally {
+      await server.close()
+    }
+  }
+  return waits
+}
+
+describe('a drain waits for its server', () => {
+  test('over IMAP as often for many messages as for one: search, sizes, and all of them in one answer', async () => {
+    const start = (messages: readonly Buffer[]) =>
+      startImapServer({ messages: messages.map((raw) => ({ raw })) })
+    assert.deepEqual(await waitsOf(openImap, start, 'imap'), {
+      none: 11,
+      'none, known': 11,
+      one: 14,
+      'one, known': 12,
+      many: 14,
+      'many, known': 12,
+    })
+  })
+
+  test('over POP3 as often for many messages as for one, and once less when all are known', async () => {
+    const start = (messages: readonly Buffer[]) =>
+      startPop3Server({ messages: messages.map((octets, index) => ({ uidl: `u${index}`, octets })) })
+    assert.deepEqual(await waitsOf(openPop3, start, 'pop3'), {
+      none: 5,
+      'none, known': 5,
+      one: 6,
+      'one, known': 5,
+      many: 6,
+      'many, known': 5,
+    })
+  })
+})
+
+test('a drain asks its stores once for each message and each segment, and its queue once for ten messages', async () => {
+  const world = new DrainWorld()
+  for (const octets of letters) world.store.deliver(octets)
+  const asked = { raw: 0, segments: 0, find: 0, list: 0, check: 0, batches: 0 }
+  const { archive, queues } = world
+
+  const report = await world.drain(
+    { segmentMessages: 100 },
+    {
+      archive: {
+        ...archive,
+        put: (key, ...rest) => {
+          if (parseRawKey(key)) asked.raw++
+          else asked.segments++
+          return archive.put(key, ...rest)
+        },
+        find: (key) => {
+          asked.find++
+          return archive.find(key)
+        },
+        list: (...args) => {
+          asked.list++
+          return archive.list(...args)
+        },
+        check: () => {
+          asked.check++
+          return archive.check()
+        },
+      },
+      queues: {
+        ...queues,
+        send: (...args) => {
+          asked.batches++
+          return queues.send(...args)
+        },
+      },
+    },
+  )
+
+  assert.equal(report.counts.announced, MANY)
+  assert.deepEqual(asked, { raw: MANY, segments: 3, find: 0, list: 1, check: 1, batches: MANY / 10 })
+})
