@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Archive } from '../../shared/archive/archive.ts'
 import { openFileArchive } from '../../shared/archive/file.ts'
+import { openFileAudit } from '../../shared/archive/file-audit.ts'
 import type { DrainId, Epoch, MailboxId, Sha256, Uid } from '../../shared/contract/ids.ts'
 import { never } from '../../shared/deadline.ts'
 import { drain } from '../../shared/drain.ts'
@@ -153,6 +154,7 @@ async function measure(folder: string, one: Case): Promise<void> {
     { mailbox: mailboxConfig({ id: MAILBOX, protocol: one.protocol }), routes: [] },
     {
       archive: counted,
+      audit: openFileAudit(join(folder, 'archive')),
       state: one.snapshot ? state : undefined,
       derived: undefined,
       queues: openMemoryQueues({ queues: QUEUES }),

@@ -61,7 +61,7 @@ describe('IMAP, against a server in process', () => {
       assert.equal(messages.length, 1200)
     })
     const fetches = server.received.filter((line) => / UID FETCH /.test(line))
-    assert.equal(fetches.length, 1 + 3)
+    assert.equal(fetches.length, 1 + 1)
   })
 
   test('asks for sizes once for many segments of a listing', async () => {
