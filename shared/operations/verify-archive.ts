@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Archive, Retention } from '../archive/archive.ts'
 import type { ArchiveAudit, ListedVersion } from '../archive/audit.ts'
-import type { MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
+import { readHeldMessages } from '../cases/held-messages.ts'
+import { archivedEventId } from '../contract/event.ts'
+import type { CaseName, MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
 import {
+  CASES_PREFIX,
   EVIDENCE_PREFIX,
   ledgerPrefix,
   mailboxOfKey,
+  parseRawKey,
   rawPrefix,
   snapshotKey,
 } from '../contract/object-key.ts'
+import { IngestError } from '../errors.ts'
 import { readNotes } from '../ledger/ledger.ts'
 import { VERIFY } from '../limits.ts'
 import type { StateStore } from '../state/state.ts'
@@ -101,6 +106,9 @@ class ArchiveVerifier {
   readonly #options: VerifyOptions
   readonly #listener: VerifyListener
   #checkpoint: Checkpoint
+  /** By `<mailbox>/<sha256>`. */
+  #held: ReadonlyMap<string, readonly CaseName[]> = new Map()
+  #casesFault: IngestError | undefined
 
   constructor(ports: VerifyPorts, options: VerifyOptions, listener: VerifyListener) {
     const { from, now = new Date(), seed, sample, deep, mailboxes = null } = options
@@ -120,6 +128,7 @@ class ArchiveVerifier {
   }
 
   async run(): Promise<ArchiveVerification> {
+    await this.#readCases()
     const mailboxes = this.#options.mailboxes ?? (await this.#surroundings())
     for (const mailbox of mailboxes) {
       if (this.#checkpoint.done.includes(mailbox)) continue
@@ -131,6 +140,17 @@ class ArchiveVerifier {
       findings,
       complete: done.length === mailboxes.length,
       locks: this.#ports.audit.locks,
+    }
+  }
+
+  /** Rejects with CASE_CORRUPT when single mailboxes are verified, for it is a finding of the whole. */
+  async #readCases(): Promise<void> {
+    try {
+      this.#held = await readHeldMessages(this.#ports.archive)
+    } catch (error) {
+      if (!(error instanceof IngestError) || error.code !== 'CASE_CORRUPT' || this.#options.mailboxes)
+        throw error
+      this.#casesFault = error
     }
   }
 
@@ -149,6 +169,18 @@ class ArchiveVerifier {
     await this.#inspect(outside, inspector, tally)
     const evidence = besideEachOther<Recorded>(new Map(), audit.versions(EVIDENCE_PREFIX), '')
     await this.#inspect(asTheyAre(evidence), inspector, tally)
+    if (this.#casesFault)
+      this.#found(
+        {
+          kind: 'case-corrupt',
+          mailbox: undefined,
+          key: CASES_PREFIX as ObjectKey,
+          versionId: undefined,
+          expected: 'cases whose steps follow each other',
+          found: this.#casesFault.message,
+        },
+        tally,
+      )
     this.#done(undefined, tally, undefined)
     return [...mailboxes].sort()
   }
@@ -272,6 +304,10 @@ class ArchiveVerifier {
       mailbox,
       policy: policyOf(mailbox),
       deep,
+      heldFor: (key) => {
+        const message = parseRawKey(key)
+        return (message && this.#held.get(archivedEventId(message.mailbox, message.sha256))) ?? []
+      },
       chosen: (key) => sample === 1 || shareOf(seed, key) < sample,
       underWaySince: new Date(Date.parse(startedAt) - VERIFY.underWayMs).toISOString(),
     }

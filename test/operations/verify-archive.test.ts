@@ -6,7 +6,14 @@ import { after, describe, test } from 'node:test'
 import type { Retention } from '../../shared/archive/archive.ts'
 import { openFileArchive } from '../../shared/archive/file.ts'
 import { openFileAudit } from '../../shared/archive/file-audit.ts'
-import { type DrainId, type MailboxId, type ObjectKey, sha256 } from '../../shared/contract/ids.ts'
+import { appendStep } from '../../shared/cases/case-log.ts'
+import {
+  type CaseName,
+  type DrainId,
+  type MailboxId,
+  type ObjectKey,
+  sha256,
+} from '../../shared/contract/ids.ts'
 import { ledgerKey, rawKey, snapshotKey } from '../../shared/contract/object-key.ts'
 import { openLedger } from '../../shared/ledger/ledger.ts'
 import { memoryOctets } from '../../shared/octets.ts'
@@ -24,6 +31,7 @@ import {
 } from '../../shared/operations/verify-archive.ts'
 import { openMemoryState } from '../../shared/state/memory.ts'
 import type { StateStore } from '../../shared/state/state.ts'
+import { isCode } from '../contract/archive.ts'
 import { MemoryStore } from '../support/memory-store.ts'
 import { recordMessages } from '../support/recorded-archive.ts'
 import { draftOf, MAILBOX, messageEntry } from '../support/segments.ts'
@@ -31,6 +39,8 @@ import { digestOf } from '../support/stores.ts'
 
 const POLICY: Retention = { mode: 'governance', days: 10 }
 const HOUR_LATER = new Date(Date.now() + 3_600_000)
+
+const LOCKED = { lockMode: 'governance', retainUntil: daysFromNow(100) } as const
 
 interface Verified {
   readonly findings: Finding[]
@@ -366,6 +376,36 @@ describe('an archive that is verified', () => {
       mailboxes.map(({ held }) => held),
       [0, 1],
     )
+  })
+
+  test('shows a message that an open case holds and that has no legal hold, and a case that was meddled with', async () => {
+    const world = await World.open()
+    const messages = ['one', 'two'].map(
+      (text) => ({ type: 'message', mailbox: MAILBOX, sha256: digestOf(text) }) as const,
+    )
+    const order = { by: 'officer', reason: 'order of 3 March' }
+    const held = { state: 'open', queries: [{}], searched: 1, messages } as const
+    await appendStep(
+      'ott' as CaseName,
+      world.archive,
+      () => ({ step: 'opened', ...order, ...held }),
+      new Date(),
+    )
+    world.change(ONE, { legalHold: true })
+    for (const key of world.objects.keys()) if (key.startsWith('evidence/')) world.change(key, LOCKED)
+
+    const { findings } = await verify(world)
+
+    assert.deepEqual(
+      findings.map(({ kind, key, expected }) => [kind, key, expected]),
+      [['hold-missing', rawKey(MAILBOX, digestOf('two')), 'a legal hold, for ott']],
+    )
+    const step = [...world.objects.keys()].find((key) => key.startsWith('evidence/')) as ObjectKey
+    world.remove(step)
+    await world.putOver(step, Buffer.from('{}\n'))
+    world.change(step, LOCKED)
+    assert.deepEqual((await verify(world)).kinds, ['case-corrupt'])
+    await assert.rejects(verify(world, { mailboxes: [MAILBOX] }), isCode('CASE_CORRUPT'))
   })
 
   test('leaves a drain at work the time to record what it has stored', async () => {

@@ -26,6 +26,10 @@ export type FindingKind =
   | 'retention-shortened'
   /** It ends before the configured policy would have it. */
   | 'retention-below-policy'
+  /** An open case holds it, and it has no legal hold. */
+  | 'hold-missing'
+  /** What cases hold cannot be told: the steps of one do not hold together. */
+  | 'case-corrupt'
 
 export interface Finding {
   readonly kind: FindingKind

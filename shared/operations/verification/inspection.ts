@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Retention } from '../../archive/archive.ts'
 import type { ArchiveAudit, ListedVersion, VersionFacts } from '../../archive/audit.ts'
 import { retainUntil } from '../../archive/retain-until.ts'
-import type { MailboxId, Sha256 } from '../../contract/ids.ts'
+import type { CaseName, MailboxId, ObjectKey, Sha256 } from '../../contract/ids.ts'
 import { VERIFY } from '../../limits.ts'
 import type { Finding, FindingKind } from './finding.ts'
 import type { Entry } from './versions.ts'
@@ -29,6 +29,8 @@ export interface Inspector {
   readonly deep: boolean
   /** Whether this object is looked at beyond the listing. */
   readonly chosen: (key: string) => boolean
+  /** The open cases that hold this object. */
+  readonly heldFor: (key: ObjectKey) => readonly CaseName[]
   /** Objects that were stored later may be of a drain that has not recorded them yet. ISO 8601. */
   readonly underWaySince: string
 }
@@ -102,6 +104,9 @@ export async function inspect(
   if (audit.locks)
     for (const [kind, expected, found] of lockFaults(version, facts, recorded, inspector.policy))
       report(kind, version, expected, found)
+  const cases = inspector.heldFor(key)
+  if (cases.length > 0 && !facts.legalHold)
+    report('hold-missing', version, `a legal hold, for ${cases.join(', ')}`, 'none')
   const reading = inspector.deep && recorded.sha256 !== undefined
   if (reading) {
     const digest = await hashOf(version, audit)
