@@ -18,6 +18,7 @@ const ENVIRONMENT = {
   DEPLOYMENT: 'bench',
   STATE_BUCKET: 'state',
   ARCHIVE_BUCKET: 'archive',
+  DERIVED_BUCKET: 'derived',
   PROBE_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/111122223333/probe-requests',
   DRAIN_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/111122223333/drain-requests.fifo',
   TICK_SECONDS: '60',
