@@ -5,29 +5,15 @@ import type * as ecs from 'aws-cdk-lib/aws-ecs'
 import type * as sns from 'aws-cdk-lib/aws-sns'
 import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { type AlarmKind, alarmName } from '../../shared/contract/alarms.ts'
-import { durationMs, type MailboxConfig } from '../../shared/contract/config.ts'
+import { type AlarmKind, alarmName, MAILBOX_ALARMS_MOST } from '../../shared/contract/alarms.ts'
+import type { MailboxConfig } from '../../shared/contract/config.ts'
 import type { FunctionName } from '../../shared/contract/functions.ts'
-import {
-  CODE_DIMENSION,
-  DEPLOYMENT_DIMENSION,
-  FUNCTION_DIMENSION,
-  MAILBOX_DIMENSION,
-  METRIC_NAMESPACE,
-  METRICS,
-  NOTICE_DAYS,
-} from '../../shared/contract/metrics.ts'
+import { CODE_DIMENSION, NOTICE_DAYS } from '../../shared/contract/metrics.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { IngestFunction } from './ingest-function.ts'
-import { countOf, total } from './ingest-metrics.ts'
+import { alarmPeriod, byMailbox, countOf, total } from './ingest-metrics.ts'
 import type { NewSegments } from './new-segments.ts'
 import type { RequestQueue } from './request-queue.ts'
-
-/**
- * Mailboxes with an alarm of their own, at 0.10 USD a month each and within the 500 resources of a stack; with more of them, one alarm watches
- * all, and its notification names the mailbox.
- */
-export const MAILBOX_ALARMS_MOST = 50
 
 export interface IngestAlarmsProps {
   readonly deployment: string
@@ -311,45 +297,6 @@ function waiting(queue: sqs.IQueue): cloudwatch.Metric {
     period: Duration.minutes(5),
     statistic: cloudwatch.Stats.MAXIMUM,
   })
-}
-
-/** A query, because only mailboxes in trouble have metrics, one for each function and dimension more. The mailbox contributes to the alarm by name. */
-function byMailbox(
-  name: 'mailboxFailures' | 'mailboxSuspensions' | 'credentialDaysLeft',
-  {
-    deployment,
-    further,
-    mailbox,
-    period,
-  }: {
-    readonly deployment: string
-    /** Dimensions of the metric besides deployment, function and mailbox. */
-    readonly further: readonly string[]
-    /** @default each */
-    readonly mailbox?: string | undefined
-    readonly period: Duration
-  },
-): cloudwatch.MathExpression {
-  const schema = [DEPLOYMENT_DIMENSION, FUNCTION_DIMENSION, ...further, MAILBOX_DIMENSION]
-  const only = mailbox === undefined ? '' : ` AND ${MAILBOX_DIMENSION} = '${mailbox}'`
-  const [value, order] = name === 'credentialDaysLeft' ? ['MIN', 'ASC'] : ['SUM', 'DESC']
-  return new cloudwatch.MathExpression({
-    expression: [
-      `SELECT ${value}(${METRICS[name]})`,
-      `FROM SCHEMA("${METRIC_NAMESPACE}", ${schema.map((each) => `"${each}"`).join(', ')})`,
-      `WHERE "${DEPLOYMENT_DIMENSION}" = '${deployment}'${only}`,
-      `GROUP BY ${MAILBOX_DIMENSION} ORDER BY ${value}() ${order}`,
-    ].join(' '),
-    usingMetrics: {},
-    period,
-    label: METRICS[name],
-  })
-}
-
-/** An interval as CloudWatch counts: whole minutes, a day at most. */
-function alarmPeriod(every: string): Duration {
-  const minutes = Math.ceil(durationMs(every) / 60_000)
-  return Duration.minutes(Math.min(Math.max(minutes, 1), 1440))
 }
 
 /** The interval of the mailbox that is visited least. */

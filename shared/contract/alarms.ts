@@ -26,3 +26,9 @@ export type AlarmKind = (typeof ALARM_KINDS)[number]
 export function alarmName(deployment: string, kind: AlarmKind, subject?: string): string {
   return [deployment, kind, ...(subject === undefined ? [] : [subject])].join('-')
 }
+
+/**
+ * Mailboxes with an alarm of their own, at 0.10 USD a month each and within the 500 resources of a stack; with more of them, one alarm watches
+ * all, and its notification names the mailbox.
+ */
+export const MAILBOX_ALARMS_MOST = 50

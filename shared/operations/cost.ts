@@ -1,3 +1,4 @@
+import { MAILBOX_ALARMS_MOST } from '../contract/alarms.ts'
 import { FUNCTIONS, type FunctionName } from '../contract/functions.ts'
 import { PRICE_OF_A_MESSAGE, PRICES } from '../contract/prices.ts'
 import { LAMBDA } from '../limits.ts'
@@ -63,8 +64,8 @@ export const ASKED = {
 /** Metrics that the functions write when all is well. */
 export const METRICS_WRITTEN = 11
 
-/** Besides one for each of the first `mailboxesMost` mailboxes (one for all when there are more) and one for each event queue. */
-export const ALARMS = { standing: 19, mailboxesMost: 50 } as const
+/** Besides those of mailboxes, and one for each event queue. */
+export const ALARMS_STANDING = 19
 
 /** Seconds, with servers that answer in some hundred milliseconds. */
 const ASSUMED = {
@@ -105,7 +106,7 @@ const TICKS = MONTH_SECONDS / 60
 
 function standingCost({ mailboxes, queues, ownKeys }: Usage): number {
   const { tick } = ASKED
-  const alarms = ALARMS.standing + queues + (mailboxes > ALARMS.mailboxesMost ? 1 : mailboxes)
+  const alarms = ALARMS_STANDING + queues + (mailboxes > MAILBOX_ALARMS_MOST ? 1 : mailboxes)
   const queuesAsked = Object.values(FUNCTIONS).filter((each) => 'batchSize' in each).length
   const polls = queuesAsked * ASSUMED.polls * MONTH_SECONDS
   return (

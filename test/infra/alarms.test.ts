@@ -6,7 +6,7 @@ import { ALARM_KINDS, type AlarmKind } from '../../shared/contract/alarms.ts'
 import { FUNCTIONS } from '../../shared/contract/functions.ts'
 import { LOOKED_AT, METRIC_NAMESPACE, METRICS } from '../../shared/contract/metrics.ts'
 import { ERROR_CODES } from '../../shared/errors.ts'
-import { ALARMS } from '../../shared/operations/cost.ts'
+import { ALARMS_STANDING } from '../../shared/operations/cost.ts'
 import { isAllowed } from '../support/iam.ts'
 import { templates, yaml } from '../support/stacks.ts'
 import { ACCOUNT, type Policy, type Templates } from '../support/templates.ts'
@@ -140,7 +140,7 @@ test('what the alarms cost is reckoned by about as many as there are', () => {
   const fixed = alarmsOf(world).filter(
     (properties) => !['mailbox-failing', 'events-dead'].includes(kindOf(properties)),
   )
-  assert.ok(Math.abs(fixed.length - ALARMS.standing) <= 5, `${fixed.length} alarms`)
+  assert.ok(Math.abs(fixed.length - ALARMS_STANDING) <= 5, `${fixed.length} alarms`)
 })
 
 test('every dead-letter queue has an alarm at its first message', () => {
