@@ -25,13 +25,14 @@ export function relayAccess(options: (mailbox: MailboxConfig) => AccessOptions):
 /** Connections that are left to a drain and a probe. */
 const LEFT_TO_OTHERS = 2
 
-/** What the relay may do with a mailbox, from what its provider allows all together. */
-export function watchLimitsOf({ limits }: MailboxConfig): WatchLimits {
+/** What the relay may do with a mailbox, from what its provider allows all together. A canary has a connection of its own. */
+export function watchLimitsOf({ limits, canary }: MailboxConfig): WatchLimits {
   const { connections, idleRenewal } = limits
+  const others = LEFT_TO_OTHERS + (canary ? 1 : 0)
   return {
     ...(connections === undefined
       ? {}
-      : { connections: Math.min(RELAY.connections, Math.max(1, connections - LEFT_TO_OTHERS)) }),
+      : { connections: Math.min(RELAY.connections, Math.max(1, connections - others)) }),
     ...(idleRenewal === undefined ? {} : { renewMs: durationMs(idleRenewal) }),
   }
 }

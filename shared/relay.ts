@@ -62,13 +62,18 @@ export function startRelay(given: RelayPorts, settings: RelaySettings = {}): Rel
   /** Those that were stopped and have not ended yet. */
   const ending = new Set<Entry>()
 
-  function start(config: MailboxConfig): Entry {
+  /** `before`: what is left of the same mailbox under other settings. It goes first, for providers count connections. */
+  function start(config: MailboxConfig, before: readonly Entry[]): Entry {
     const waker = new Waker(config.id, ports, limits)
     const watched =
       config.protocol === 'imap' && config.idle
         ? new MailboxWatcher(config, limitsOf(config), waker, shared)
         : new MailboxPoller(config, waker, shared)
-    return { watched, waker, ended: watched.run().catch(shared.defect) }
+    const run = async (): Promise<void> => {
+      await Promise.all(before.map(({ ended }) => ended))
+      await watched.run()
+    }
+    return { watched, waker, ended: run().catch(shared.defect) }
   }
 
   /** Resolves when it has signed out and made its last request. */
@@ -84,15 +89,16 @@ export function startRelay(given: RelayPorts, settings: RelaySettings = {}): Rel
 
     apply(mailboxes) {
       const mine = mailboxes.filter(({ id }) => shardOf(id, shard.count) === shard.index)
-      const next = new Map<MailboxId, Entry>()
-      for (const config of mine) {
-        const running = entries.get(config.id)
-        const unchanged = running && JSON.stringify(running.watched.config) === JSON.stringify(config)
-        next.set(config.id, unchanged ? running : start(config))
+      const configs = new Map(mine.map((config) => [config.id, JSON.stringify(config)]))
+      const kept = new Map<MailboxId, Entry>()
+      for (const [id, entry] of entries) {
+        if (JSON.stringify(entry.watched.config) === configs.get(id)) kept.set(id, entry)
+        else void end(entry)
       }
-      const before = entries
-      entries = next
-      for (const [id, entry] of before) if (next.get(id) !== entry) void end(entry)
+      const before = Map.groupBy(ending, ({ watched }) => watched.config.id)
+      entries = new Map(
+        mine.map((config) => [config.id, kept.get(config.id) ?? start(config, before.get(config.id) ?? [])]),
+      )
     },
 
     health: () => [...entries.values()].map(({ watched }) => watched.health()),

@@ -17,6 +17,12 @@ describe('the relay keeps to what the provider of a mailbox allows', () => {
       assert.equal(connections, relay)
     })
 
+  test('a canary has a connection of its own, too', () => {
+    const limits = { connections: 5 }
+    const settings = { protocol: 'imap', idle: true, canary: { folder: 'INBOX' }, limits }
+    assert.equal(watchLimitsOf(mailboxConfig(settings)).connections, 2)
+  })
+
   test('and takes its own number where nobody knows', () => {
     assert.deepEqual(watchLimitsOf(mailboxConfig({})), {})
   })

@@ -593,6 +593,27 @@ describe('the list of mailboxes', () => {
     assert.equal(world.mail.logIns.get(a.id)?.length, 2)
   })
 
+  test('leaves the connections of the settings before, and then makes those of the new ones: providers count them', async () => {
+    const world = new RelayWorld()
+    world.mail.logOutMs = 3 * SECOND
+    world.relay.apply([a])
+    await world.clock.pass(MINUTE)
+
+    for (const user of ['second', 'third', 'fourth']) world.relay.apply([watched({ id: 'a', user })])
+    await world.clock.pass(2 * SECOND)
+    assert.equal(world.mail.logIns.get(a.id)?.length, 1)
+    await world.clock.pass(2 * SECOND)
+
+    assert.equal(world.mail.logIns.get(a.id)?.length, 2)
+    assert.equal(world.mail.connections(a.id).length, 1)
+    world.relay.apply([])
+    world.relay.apply([a])
+    await world.clock.pass(2 * SECOND)
+    assert.equal(world.mail.logIns.get(a.id)?.length, 2)
+    await world.clock.pass(2 * SECOND)
+    assert.equal(world.mail.logIns.get(a.id)?.length, 3)
+  })
+
   test('forgets a mailbox that waits for its pause', async () => {
     const world = new RelayWorld()
     world.mail.refuses = 'AUTHENTICATION_FAILED'

@@ -45,6 +45,8 @@ export class SimulatedMail {
   sessionMs: number | undefined
   /** How long a log-in takes; without it, a turn of the event loop. */
   logInMs = 0
+  /** How long a LOGOUT takes. */
+  logOutMs = 0
   readonly #clock: FastClock
   readonly #folders = new Map<string, Folder>()
   readonly #names: string[]
@@ -173,6 +175,7 @@ export class SimulatedMail {
       close: async () => {
         if (this.stuck && connection.open) await new Promise<void>((resolve) => left.push(resolve))
         if (connection.open && !connection.frozen) this.asked.push('LOGOUT')
+        if (this.logOutMs > 0) await new Promise<void>((resolve) => this.#clock.after(this.logOutMs, resolve))
         hangUp()
       },
       abort: hangUp,
