@@ -31,7 +31,7 @@ export function readPartHeader(fields: HeaderFields, place: Place, bounds: Bound
   const attached = disposition !== undefined && !/^(?:inline)?$/i.test(disposition.value.trim())
   const content = parameters(fields.first('content-type')?.replace(MISSING_SEMICOLON, '$1; '))
   const declared = parameter(disposition, 'filename') ?? parameter(content, 'name') ?? ''
-  const name = safeFileName(declared)
+  const name = declared === '' ? undefined : safeFileName(declared)
   return {
     type: mediaType(content?.value, place, attached || name !== undefined),
     parameter: (name) => content?.params[name],

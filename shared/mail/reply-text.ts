@@ -1,6 +1,8 @@
 import { cut } from './clean-text.ts'
 import { foldSpace } from './fold-space.ts'
 
+/** Lines that the next three are for; most are not. */
+const MARKED = /^[ \t]*[-_]/
 /** `-----Original Message-----`, `---------- Forwarded message ---------`, in any language. */
 const SEPARATOR = /^[ \t]{0,8}-{3,40}[ \t]{0,8}\p{L}.{0,80}?-{3,40}[ \t]{0,8}$/u
 /** Outlook's line above the header of what it quotes. */
@@ -21,9 +23,10 @@ export function replyText(text: string, characters: number, quoted = false): str
     const lineEnd = text.indexOf('\n', at)
     const end = lineEnd < 0 ? text.length : lineEnd
     // No line has to be looked at further than what may be shown of it.
-    const line = text.slice(at, Math.min(end, at + 4 * characters)).replace(/\r$/, '')
+    const stop = text[end - 1] === '\r' ? end - 1 : end
+    const line = text.slice(at, Math.min(stop, at + 4 * characters))
     at = end + 1
-    if (SIGNATURE.test(line) || RULE.test(line) || SEPARATOR.test(line)) break
+    if (MARKED.test(line) && (SIGNATURE.test(line) || RULE.test(line) || SEPARATOR.test(line))) break
     if (line.startsWith('>')) {
       withoutIntroduction(lines)
       continue

@@ -25,6 +25,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'a field of 10 MB in one line': 'HEADER_TOO_LARGE',
   '1,000,000 addresses': 'HEADER_TOO_LARGE',
   '40,000 continuations of a file name': 'HEADER_TOO_LARGE',
+  'a preamble of 20 MB': 'MISSING_PARTS',
 }
 
 describe('a hostile message', { skip: process.platform !== 'linux' && 'reads /proc' }, () => {

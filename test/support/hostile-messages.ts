@@ -227,6 +227,47 @@ const HTML: Readonly<Record<string, () => Buffer>> = {
   'one tag name of 256 kB': () => html(`<${'a'.repeat(256_000)}`),
 }
 
-export const HOSTILE_MESSAGES: readonly HostileMessage[] = [STRUCTURE, HEADERS, PARTS, HTML].flatMap(
-  (group) => Object.entries(group).map(([name, make]) => ({ name, make })),
-)
+/** What is looked into besides text: reports, calendars, invoices, quotations. */
+const LOOKED_INTO: Readonly<Record<string, () => Buffer>> = {
+  'a PDF of 10 MB of embedded files': () =>
+    part(
+      ['Content-Type: application/pdf'],
+      `%PDF-1.7\n${'<</Type/EmbeddedFile/Filter/FlateDecode>>stream\nx '.repeat(200_000)}`,
+    ),
+  'a PDF of 10 MB of invoices': () =>
+    part(
+      ['Content-Type: application/pdf'],
+      `%PDF-1.7\n${':pdfa:CrossIndustryDocument:invoice::ConformanceLevel='.repeat(200_000)}`,
+    ),
+  'an invoice that is all attributes': () =>
+    part(
+      ['Content-Type: text/xml'],
+      `<?xml version="1.0"?><Invoice ${'xmlns="'.repeat(9_000)}>${'<CustomizationID'.repeat(9_000)}`,
+    ),
+  'an invoice that is all comments': () =>
+    part(['Content-Type: text/xml'], `<?xml?>${'<!-- '.repeat(500_000)}`),
+  'a ZIP of names': () =>
+    part(['Content-Type: application/zip'], `PK\x03\x04${'word/[Content_Types].xml'.repeat(200_000)}`),
+  'a report of 1,000,000 recipients': () =>
+    part(['Content-Type: message/delivery-status'], 'Final-Recipient: rfc822; a@b\r\n\r\n'.repeat(300_000)),
+  'X-Failed-Recipients of 1 MB': () => field('X-Failed-Recipients', 'a@b.example, '.repeat(80_000)),
+  'a calendar of 5 MB': () =>
+    part(
+      ['Content-Type: text/calendar; method=REQUEST'],
+      `BEGIN:VCALENDAR\r\n${'BEGIN:VEVENT\r\nDTSTART;A="\r\n '.repeat(180_000)}`,
+    ),
+  'an answer to 5 MB of quotations': () =>
+    message(['Content-Type: text/plain'], 'a:\r\n> b\r\n'.repeat(500_000)),
+  'separators that are none': () =>
+    message(['Content-Type: text/plain'], '--- a ---- - _____'.repeat(280_000)),
+  'Authentication-Results of 1 MB': () => field('Authentication-Results', 'a; (spf="=pass; '.repeat(60_000)),
+  'a preamble of 20 MB': () => message([mixed('never')], 'x '.repeat(10 * MIB)),
+}
+
+export const HOSTILE_MESSAGES: readonly HostileMessage[] = [
+  STRUCTURE,
+  HEADERS,
+  PARTS,
+  HTML,
+  LOOKED_INTO,
+].flatMap((group) => Object.entries(group).map(([name, make]) => ({ name, make })))
