@@ -129,7 +129,7 @@ export function applyStep(members: Members, { header, messages }: CaseStep): voi
     members.set(idOf(message), { message, is: message.outcome ?? 'holding', at: header.at })
 }
 
-/** Every message of a case, as its last step about it says. Takes about 500 octets of memory for each. */
+/** Every message of a case, as its last step about it says. Takes about 400 octets of memory for each. */
 export async function readMembers(
   name: CaseName,
   archive: Archive,
