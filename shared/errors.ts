@@ -181,7 +181,7 @@ const MEANING = {
   },
   ARCHIVE_CONFLICT: {
     scope: 'mailbox',
-    remedy: 'An object in the archive is not what its key says: run `mailsluice ledger verify`.',
+    remedy: 'An object in the archive is not what its key says: run `mailsluice archive verify`.',
   },
   LEDGER_CORRUPT: {
     scope: 'mailbox',

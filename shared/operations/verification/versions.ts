@@ -46,7 +46,7 @@ async function* byKey(
   if (group) yield group
 }
 
-/** Until a key that does not begin as those do that sort up to `last`; all when there is no last. */
+/** The versions of keys up to `last`, it included; all when there is none. */
 export async function* upTo(
   listed: AsyncIterable<ListedVersion>,
   last: string | undefined,
