@@ -27,41 +27,45 @@ export interface Judgement {
 }
 
 /**
- * Judges every condition that is named. They look at what the parser read, at most `PARSER.addresses` recipients and `PARSER.attachments`
- * attachments; what is cut later to bound the event's size does not change them. Takes at most the product of the lengths of globs and values.
+ * Judges the conditions that are named, one after the other as they are asked for. They look at what the parser read, at most `PARSER.addresses`
+ * recipients and `PARSER.attachments` attachments; what is cut later to bound the event's size does not change them. Takes at most the product of
+ * the lengths of globs and values.
  */
-export function judge(when: Conditions, routed: RoutedMessage): readonly Judgement[] {
+export function* judge(when: Conditions, routed: RoutedMessage): Generator<Judgement, void> {
   const { mailbox, parsed, trustedAuthentication } = routed
   const { from, sender, to, cc, bcc, deliveredTo, subject, headers } = parsed.message
-  const judgements: Judgement[] = []
-  const values = (condition: string, globs: Globs | undefined, found: () => readonly string[]): void => {
-    if (globs !== undefined) judgements.push(judgeValues(condition, globs, found()))
+  if (when.mailbox !== undefined) yield judgeValues('mailbox', when.mailbox, [mailbox])
+  if (when.to !== undefined) {
+    const written = [...addresses([...to, ...cc, ...bcc]), ...deliveredTo.map(withoutBrackets)]
+    yield judgeValues('to', when.to, written.flatMap(withAndWithoutDetail))
   }
-  values('mailbox', when.mailbox, () => [mailbox])
-  values('to', when.to, () =>
-    [...addresses([...to, ...cc, ...bcc]), ...deliveredTo.map(withoutBrackets)].flatMap(withAndWithoutDetail),
-  )
-  values('from', when.from, () => addresses([...from, ...sender]))
-  values('subject', when.subject, () => [subject ?? ''])
-  values('class', when.class, () => [parsed.class])
-  values('label', when.label, () => parsed.labels.map(({ label }) => label))
-  if (when.attachment !== undefined) judgements.push(judgeAttachments(when.attachment, parsed.attachments))
+  if (when.from !== undefined) yield judgeValues('from', when.from, addresses([...from, ...sender]))
+  if (when.subject !== undefined) yield judgeValues('subject', when.subject, [subject ?? ''])
+  if (when.class !== undefined) yield judgeValues('class', when.class, [parsed.class])
+  if (when.label !== undefined) {
+    const labels = parsed.labels.map(({ label }) => label)
+    yield judgeValues('label', when.label, labels)
+  }
+  if (when.attachment !== undefined) yield judgeAttachments(when.attachment, parsed.attachments)
   for (const [method, globs] of Object.entries(when.authentication ?? {}))
-    values(`authentication.${method}`, globs, () => resultsOf(method, trustedAuthentication))
-  for (const [name, globs] of Object.entries(when.header ?? {}))
-    values(`header.${name.toLowerCase()}`, globs, () => valuesOf(headers, name.toLowerCase()))
-  if (when.all) judgements.push(judgeGroups('all', when.all, routed))
-  if (when.any) judgements.push(judgeGroups('any', when.any, routed))
-  if (when.not) {
-    const parts = judge(when.not, routed)
-    judgements.push({ condition: 'not', holds: !allHold(parts), parts })
+    if (globs !== undefined)
+      yield judgeValues(`authentication.${method}`, globs, resultsOf(method, trustedAuthentication))
+  for (const [written, globs] of Object.entries(when.header ?? {})) {
+    const name = written.toLowerCase()
+    yield judgeValues(`header.${name}`, globs, valuesOf(headers, name))
   }
-  return judgements
+  if (when.all) yield judgeGroups('all', when.all, routed)
+  if (when.any) yield judgeGroups('any', when.any, routed)
+  if (when.not) {
+    const parts = [...judge(when.not, routed)]
+    yield { condition: 'not', holds: !allHold(parts), parts }
+  }
 }
 
-/** Whether every condition holds; of none, too. */
-export function allHold(judgements: readonly Judgement[]): boolean {
-  return judgements.every(({ holds }) => holds)
+/** Whether every condition holds; of none, too. What comes after one that does not is not asked for. */
+export function allHold(judgements: Iterable<Judgement>): boolean {
+  for (const { holds } of judgements) if (!holds) return false
+  return true
 }
 
 function judgeGroups(
@@ -70,7 +74,7 @@ function judgeGroups(
   routed: RoutedMessage,
 ): Judgement {
   const parts = groups.map((group, index) => {
-    const inner = judge(group, routed)
+    const inner = [...judge(group, routed)]
     return { condition: `${condition}[${index}]`, holds: allHold(inner), parts: inner }
   })
   return { condition, holds: condition === 'all' ? allHold(parts) : parts.some(({ holds }) => holds), parts }

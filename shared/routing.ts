@@ -41,6 +41,6 @@ export function explainRoutes(
     route,
     reached: index <= end,
     taken: taken.includes(route),
-    conditions: judge(route.when, message),
+    conditions: [...judge(route.when, message)],
   }))
 }

@@ -46,6 +46,8 @@ export function matchesAnyGlob(patterns: string | readonly string[], values: Ite
 }
 
 /** Code points, each in lower case by itself, so that a character stays one character (`İ` becomes two when lowered in a string). */
-function characters(text: string): string[] {
+function characters(text: string): ArrayLike<string> {
+  // Most of what is compared; ten times as fast.
+  if (/^[\x00-\x7f]*$/.test(text)) return text.toLowerCase()
   return Array.from(text.normalize('NFC'), (character) => character.toLowerCase())
 }

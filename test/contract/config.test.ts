@@ -66,6 +66,7 @@ describe('a configuration', () => {
     )
     assert.deepEqual(config, {
       archive: {},
+      seal: { timestamps: [] },
       queues: { default: 'q' },
       routes: [],
       mailboxes: [
