@@ -41,8 +41,3 @@ export function openAuthorities({ seal }: Pick<Config, 'seal'>): readonly Timest
 export function localSealKey(local: string): string {
   return `file:${join(resolve(local), 'keys', 'seal.pem')}`
 }
-
-/** The key that the archive stack of a deployment makes. */
-export function deployedSealKey(stack: string): string {
-  return `kms:alias/${stack}-seal`
-}

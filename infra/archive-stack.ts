@@ -26,13 +26,21 @@ export class ArchiveStack extends Stack {
         ? {}
         : { recordsOfficer: iam.Role.fromRoleArn(this, 'RecordsOfficer', arn, { mutable: false }) }),
     })
-    const { archiveBucket, stateBucket, derivedBucket, recordsOfficer, encryptionKey, replicationRole } =
-      this.archive
+    const {
+      archiveBucket,
+      stateBucket,
+      derivedBucket,
+      recordsOfficer,
+      encryptionKey,
+      sealKey,
+      replicationRole,
+    } = this.archive
     const names = OUTPUTS.archive
     new CfnOutput(this, names.archiveBucket, { value: archiveBucket.bucketName })
     new CfnOutput(this, names.stateBucket, { value: stateBucket.bucketName })
     new CfnOutput(this, names.derivedBucket, { value: derivedBucket.bucketName })
     new CfnOutput(this, names.recordsOfficer, { value: recordsOfficer.roleArn })
+    new CfnOutput(this, names.sealKey, { value: sealKey.keyArn })
     if (replicationRole) new CfnOutput(this, names.replicationRole, { value: replicationRole.roleArn })
     if (encryptionKey) new CfnOutput(this, names.archiveKey, { value: encryptionKey.keyArn })
   }

@@ -312,6 +312,8 @@ export const LAMBDA = {
   clockSkewMs: 1 * SECOND,
   /** Mailboxes probed by one invocation, at the same time: they wait, and do not work. */
   mailboxesPerProbe: 25,
+  /** A seal is not begun with less: reading and hashing its lines, its timestamps and its signature. */
+  sealMs: 3 * MINUTE,
   /** One probe: a log-in of at most IMAP.signInMs, and a STATUS for each folder. */
   probeMs: 60 * SECOND,
 } as const

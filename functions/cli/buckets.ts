@@ -11,6 +11,8 @@ export interface Buckets {
   readonly derived: string | undefined
   /** The deployment that told them, by its name under `aws.stack`; undefined when the configuration names the buckets. */
   readonly stack: string | undefined
+  /** ARN of the key that signs seals; of a deployment alone. */
+  readonly sealKey: string | undefined
 }
 
 /**
@@ -26,7 +28,13 @@ export async function findBuckets(
   const deployed = stack ?? (bucket === undefined ? aws?.stack : undefined)
   if (deployed === undefined) {
     if (bucket !== undefined)
-      return { archive: bucket, state: state?.bucket, derived: derived?.bucket, stack: undefined }
+      return {
+        archive: bucket,
+        state: state?.bucket,
+        derived: derived?.bucket,
+        stack: undefined,
+        sealKey: undefined,
+      }
     throw new ConfigurationError(file, [
       'archive.bucket: missing; expected the name of the archive bucket, or run with --stack NAME (what was deployed) or --local',
     ])
@@ -52,6 +60,7 @@ export async function findBuckets(
     state: outputs[buckets.state] as string,
     derived: outputs[buckets.derived] as string,
     stack: deployed,
+    sealKey: outputs[OUTPUTS.archive.sealKey],
   }
 }
 

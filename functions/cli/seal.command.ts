@@ -9,7 +9,7 @@ import { openProver, segmentOf } from '../../shared/operations/prove.ts'
 import { sealLedgers } from '../../shared/operations/seal.ts'
 import { decodeProof, verifyProof } from '../../shared/seal/proof.ts'
 import type { Signer } from '../../shared/seal/signer.ts'
-import { deployedSealKey, localSealKey, openAuthorities, openSigner } from '../seal-ports.ts'
+import { localSealKey, openAuthorities, openSigner } from '../seal-ports.ts'
 import { oneMessage } from './one-message.ts'
 import { countOf, countText, type Output, octetsText } from './output.ts'
 import type { Run } from './run.ts'
@@ -46,8 +46,8 @@ export async function sealCommand(run: Run, options: { readonly publicKey?: bool
 export function signerOf({ settings, options, buckets, environment }: Run): Signer & { close(): void } {
   const { config, folder } = settings
   const { local } = options
-  const stack = buckets?.stack
-  const key = config.seal.key ?? (local === undefined ? stack && deployedSealKey(stack) : localSealKey(local))
+  const deployed = buckets?.sealKey
+  const key = config.seal.key ?? (local === undefined ? deployed && `kms:${deployed}` : localSealKey(local))
   if (key === undefined)
     throw new ConfigurationError(options.config, [
       'seal.key: missing; expected file:PATH or kms:KEY, or run with --stack NAME (what was deployed) or --local',

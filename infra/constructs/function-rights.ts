@@ -172,6 +172,21 @@ export function holdRights(scope: Construct, archive: IMailArchive): iam.PolicyS
   ]
 }
 
+/** Reads every ledger, also of mailboxes that are not configured any more, and adds seals: to nothing else has it a right. */
+export function sealRights(scope: Construct, archive: IMailArchive): iam.PolicyStatement[] {
+  const { archiveBucket, stateBucket, sealKey } = archive
+  const seals = ['seals', 'coverage'].map((each) => archiveBucket.arnForObjects(`evidence/${each}/*`))
+  return [
+    allow('ReadLedgersAndSeals', ['s3:GetObject'], [archiveBucket.arnForObjects('ledger/*'), ...seals]),
+    allow('ReadSettings', ['s3:GetObject'], [stateBucket.arnForObjects(MAILBOXES_KEY)]),
+    allow('FindThem', ['s3:ListBucket'], [archiveBucket.bucketArn, stateBucket.bucketArn]),
+    allow('AddSeals', ['s3:PutObject'], seals),
+    allow('Sign', ['kms:Sign', 'kms:GetPublicKey'], [sealKey.keyArn]),
+    ...useKey('UseTheKey', ['kms:Decrypt'], archive, [archiveBucket, stateBucket], scope),
+    ...useKey('EncryptSeals', ['kms:GenerateDataKey'], archive, [archiveBucket], scope),
+  ]
+}
+
 export function send(sid: string, queueArns: readonly string[]): iam.PolicyStatement {
   return allow(sid, ['sqs:SendMessage'], queueArns)
 }

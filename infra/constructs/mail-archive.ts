@@ -10,6 +10,7 @@ import { ArchiveKey } from './archive-key.ts'
 import { protectArchive } from './archive-policy.ts'
 import { empower, RecordsOfficer } from './records-officer.ts'
 import { type ReplicationTarget, replicate } from './replication.ts'
+import { SealKey } from './seal-key.ts'
 import type { BucketNames } from './through-s3.ts'
 
 export interface ColdStorage {
@@ -79,6 +80,8 @@ export interface IMailArchive {
   readonly derivedBucket: BucketNames
   /** Encrypts all of them; undefined when S3 does. */
   readonly encryptionKey: kms.IKey | undefined
+  /** Signs the seals over the ledgers. */
+  readonly sealKey: kms.IKey
   /** Mailboxes with a retention of their own. */
   readonly ownRetentions: readonly OwnRetention[]
 }
@@ -95,6 +98,7 @@ export class MailArchive extends Construct implements IMailArchive {
   readonly derivedBucket: s3.Bucket
   readonly accessLogsBucket: s3.Bucket
   readonly encryptionKey: kms.Key | undefined
+  readonly sealKey: SealKey
   readonly recordsOfficer: iam.IRole
   readonly ownRetentions: readonly OwnRetention[]
   /** Writes the copies; undefined without `replication`. */
@@ -110,6 +114,7 @@ export class MailArchive extends Construct implements IMailArchive {
     this.recordsOfficer = officer
     this.encryptionKey =
       props.encryption === 's3' ? undefined : new ArchiveKey(this, 'Key', { recordsOfficer: officer })
+    this.sealKey = new SealKey(this, 'SealKey', { recordsOfficer: officer })
     const logs = new AccessLogs(this, 'AccessLogs', { days: props.accessLogDays ?? 400 })
     this.accessLogsBucket = logs.bucket
 

@@ -11,6 +11,7 @@ import type {
   HoldNewMailEnvironment,
   ProbeMailboxesEnvironment,
   ScheduleDrainsEnvironment,
+  SealLedgersEnvironment,
 } from '../../shared/contract/environment.ts'
 import { FUNCTIONS, type FunctionName } from '../../shared/contract/functions.ts'
 import { TICK_INPUT } from '../../shared/contract/messages.ts'
@@ -26,6 +27,7 @@ import {
   probeRights,
   readMailboxes,
   relayRights,
+  sealRights,
   send,
 } from './function-rights.ts'
 import { FunctionSchedule } from './function-schedule.ts'
@@ -152,6 +154,7 @@ export class MailIngest extends Construct {
       'probe-mailboxes': this.probeMailboxes(),
       'drain-mailbox': this.drainMailbox(),
       'hold-new-mail': this.holdNewMail(),
+      'seal-ledgers': this.sealLedgers(scheduleDeadLetters),
     }
     new FunctionSchedule(this, 'Schedule', {
       description: 'Mailsluice: asks which mailboxes are due',
@@ -163,6 +166,16 @@ export class MailIngest extends Construct {
       input: TICK_INPUT,
       // Five minutes later the next ticks have done its work.
       worthFor: Duration.minutes(5),
+    })
+
+    new FunctionSchedule(this, 'SealSchedule', {
+      description: 'Mailsluice: seals what the ledgers gained',
+      target: this.functions['seal-ledgers'].function,
+      deadLetters: scheduleDeadLetters,
+      rate: Duration.days(1),
+      window: Duration.hours(1),
+      input: {},
+      worthFor: Duration.hours(12),
     })
 
     this.relay = props.relay && this.makeRelay(props.relay)
@@ -271,6 +284,20 @@ export class MailIngest extends Construct {
     })
     hold.takesFrom(this.newSegments.queue, FUNCTIONS['hold-new-mail'].batchSize, HOLDS_AT_ONCE)
     return hold
+  }
+
+  private sealLedgers(deadLetters: sqs.IQueue): IngestFunction {
+    const { deployment, archive } = this.props
+    return this.makeFunction('seal-ledgers', {
+      environment: {
+        DEPLOYMENT: deployment,
+        ARCHIVE_BUCKET: archive.archiveBucket.bucketName,
+        STATE_BUCKET: archive.stateBucket.bucketName,
+        SEAL_KEY: archive.sealKey.keyArn,
+      } satisfies SealLedgersEnvironment,
+      statements: sealRights(this, archive),
+      deadLetters,
+    })
   }
 
   private makeRelay(options: RelayOptions): IdleRelay {

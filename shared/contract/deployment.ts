@@ -212,6 +212,7 @@ export const OUTPUTS = {
     derivedBucket: 'DerivedBucket',
     recordsOfficer: 'RecordsOfficerRole',
     archiveKey: 'ArchiveKey',
+    sealKey: 'SealKey',
     replicationRole: 'ReplicationRole',
   },
   ingest: {

@@ -20,6 +20,9 @@ export type DrainMailboxEnvironment = Readonly<
 /** functions/hold-new-mail.lambda.ts */
 export type HoldNewMailEnvironment = Readonly<Record<Common | 'ARCHIVE_BUCKET', string>>
 
+/** functions/seal-ledgers.lambda.ts. SEAL_KEY: ARN of the KMS key that signs. */
+export type SealLedgersEnvironment = Readonly<Record<Common | 'ARCHIVE_BUCKET' | 'SEAL_KEY', string>>
+
 /** The variables of a process, or what a test has in their place. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -46,6 +49,12 @@ export interface HoldNewMailSettings extends CommonSettings {
   readonly archiveBucket: string
 }
 
+/** Of functions/seal-ledgers.lambda.ts. */
+export interface SealLedgersSettings extends CommonSettings {
+  readonly archiveBucket: string
+  readonly sealKey: string
+}
+
 /** Of functions/idle-relay.task.ts; the variables are in idle-relay.ts. */
 export interface IdleRelaySettings extends MailboxFunctionSettings {
   readonly shard: { readonly index: number; readonly count: number }
@@ -57,6 +66,8 @@ const NAME = /^[a-z][a-z0-9-]{0,62}$/
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 const QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]$/
 const FIFO_QUEUE_URL = /^https?:\/\/[^/\s]+\/\S*[A-Za-z0-9_-]\.fifo$/
+
+const KEY = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/
 
 const ARCHIVE_BUCKET = ['ARCHIVE_BUCKET', BUCKET, 'the name of an S3 bucket'] as const
 
@@ -95,6 +106,16 @@ export function readDrainMailboxEnvironment(environment: Environment): MailboxFu
 export function readHoldNewMailEnvironment(environment: Environment): HoldNewMailSettings {
   const read = new Reader(environment)
   return read.finish({ ...readCommon(read), archiveBucket: read.matching(...ARCHIVE_BUCKET) })
+}
+
+/** Throws a TypeError that names every variable that is missing, empty or malformed. */
+export function readSealLedgersEnvironment(environment: Environment): SealLedgersSettings {
+  const read = new Reader(environment)
+  return read.finish({
+    ...readCommon(read),
+    archiveBucket: read.matching(...ARCHIVE_BUCKET),
+    sealKey: read.matching('SEAL_KEY', KEY, 'the ARN of a KMS key'),
+  })
 }
 
 /** Throws a TypeError that names every variable that is missing, empty or malformed. */

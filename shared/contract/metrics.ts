@@ -24,6 +24,8 @@ export const METRICS = {
   messagesAnnounced: 'MessagesAnnounced',
   /** Archived, and SQS refused the event for now. */
   messagesPending: 'MessagesPending',
+  /** seal-ledgers: lines of ledgers under the seals of a day. */
+  linesSealed: 'LinesSealed',
   /** hold-new-mail: messages held for open cases as they came. */
   newMailHeld: 'NewMailHeld',
   messagesFailed: 'MessagesFailed',

@@ -21,15 +21,16 @@ export function openKmsSigner(
 ): Signer & { readonly close: () => void } {
   const connect = async () => {
     // Loaded when something is signed.
-    const kms = await import('@aws-sdk/client-kms')
+    const { GetPublicKeyCommand, KMSClient, SignCommand } = await import('@aws-sdk/client-kms')
     const requestHandler = new NodeHttpHandler({
       connectionTimeout: SEAL.signConnectMs,
       requestTimeout: SEAL.signMs,
       throwOnRequestTimeout: true,
     })
     return {
-      kms,
-      client: new kms.KMSClient({ ...(endpoint === undefined ? {} : { endpoint }), requestHandler }),
+      GetPublicKeyCommand,
+      SignCommand,
+      client: new KMSClient({ ...(endpoint === undefined ? {} : { endpoint }), requestHandler }),
     }
   }
   let opened: ReturnType<typeof connect> | undefined
@@ -39,9 +40,9 @@ export function openKmsSigner(
   }
   return {
     async publicKey() {
-      const { kms, client } = await connection()
+      const { GetPublicKeyCommand, client } = await connection()
       const { PublicKey, KeySpec } = await client
-        .send(new kms.GetPublicKeyCommand({ KeyId: keyId }))
+        .send(new GetPublicKeyCommand({ KeyId: keyId }))
         .catch((error: unknown) => {
           throw translated(keyId, error)
         })
@@ -53,10 +54,10 @@ export function openKmsSigner(
       return `-----BEGIN PUBLIC KEY-----\n${base64}\n-----END PUBLIC KEY-----\n`
     },
     async sign(octets) {
-      const { kms, client } = await connection()
+      const { SignCommand, client } = await connection()
       const { Signature } = await client
         .send(
-          new kms.SignCommand({
+          new SignCommand({
             KeyId: keyId,
             // A message itself may have 4096 octets only.
             Message: createHash('sha256').update(octets).digest(),

@@ -112,9 +112,12 @@ test('mail, state and derived data are encrypted by a key of our own that rotate
     })
 })
 
-test('encryption by S3 itself is a choice, and needs no key anywhere', () => {
+test('encryption by S3 itself is a choice, and needs no key but the one that signs', () => {
   const plain = templates(yaml({ aws: 'encryption: s3' }))
-  assert.deepEqual(plain.ofType('AWS::KMS::Key'), [])
+  assert.deepEqual(
+    plain.ofType('AWS::KMS::Key').map(([, { Properties }]) => Properties.KeyUsage),
+    ['SIGN_VERIFY'],
+  )
   for (const name of ['Mail', 'State', 'Derived'])
     assert.deepEqual(bucketOf(plain, name).Properties.BucketEncryption, {
       ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],

@@ -213,6 +213,18 @@ test('the functions are told the names of what was deployed', () => {
   })
 })
 
+test('ledgers are sealed once a day, by the key of the archive, and what fails is kept', () => {
+  const [, { Properties }] = world.one('AWS::Scheduler::Schedule', 'MailIngestSealSchedule')
+  const [id, { Environment, DeadLetterConfig }] = functionOf(world, 'seal-ledgers')
+  const { Variables } = Environment as { Variables: Properties }
+  assert.equal(Properties.ScheduleExpression, 'rate(1 day)')
+  assert.equal((Properties.Target as Properties).Arn, world.arnOf(id))
+  assert.equal(Variables.SEAL_KEY, world.arnOf(world.one('AWS::KMS::Key', 'MailArchiveSealKey')[0]))
+  assert.deepEqual(DeadLetterConfig, {
+    TargetArn: world.arnOf(queueOf(world, 'MailIngestScheduleDeadLetters')[0]),
+  })
+})
+
 describe('the schedule', () => {
   const [, { Properties: schedule }] = world.one('AWS::Scheduler::Schedule', 'MailIngestSchedule')
   const target = schedule.Target as Properties
@@ -240,7 +252,7 @@ describe('the schedule', () => {
   test('is trusted for its own group alone', () => {
     const [, { Properties: role }] = world.one('AWS::IAM::Role', 'MailIngestScheduleRole')
     const { Statement } = role.AssumeRolePolicyDocument as { Statement: readonly { Condition: Properties }[] }
-    const [group] = world.one('AWS::Scheduler::ScheduleGroup', '')
+    const [group] = world.one('AWS::Scheduler::ScheduleGroup', 'MailIngestSchedule')
     assert.deepEqual(Statement[0]?.Condition, {
       StringEquals: {
         'aws:SourceAccount': ACCOUNT,

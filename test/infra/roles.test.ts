@@ -68,6 +68,16 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
     's3:PutObject',
     's3:PutObjectLegalHold',
   ],
+  MailIngestsealledgers: [
+    ...FUNCTION,
+    ...LEDGER_READER,
+    'kms:GenerateDataKey',
+    'kms:GetPublicKey',
+    'kms:Sign',
+    's3:PutObject',
+    'sqs:SendMessage',
+  ],
+  MailIngestSealSchedule: ['lambda:InvokeFunction', 'sqs:SendMessage'],
   MailIngestSchedule: ['lambda:InvokeFunction', 'sqs:SendMessage'],
   MailArchiveRecordsOfficer: [
     'kms:Decrypt',
@@ -134,6 +144,7 @@ test('no statement that allows names actions by a wildcard but a key’s for its
   assert.deepEqual(named.sort(), [
     // The account's administrators decide by IAM who uses and manages the keys: what makes a key manageable at all.
     'MailArchiveKey: kms:*',
+    'MailArchiveSealKey: kms:*',
     'MailIngestOperationsKey EncryptLogs: kms:GenerateDataKey*',
     // As CloudWatch Logs asks for.
     'MailIngestOperationsKey EncryptLogs: kms:ReEncrypt*',
@@ -239,6 +250,7 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     GetObjectLockConfigurationCommand: 's3:GetBucketObjectLockConfiguration',
     GetObjectRetentionCommand: 's3:GetObjectRetention',
     GetParameterCommand: 'ssm:GetParameter',
+    GetPublicKeyCommand: 'kms:GetPublicKey',
     GetQueueAttributesCommand: 'sqs:GetQueueAttributes',
     GetQueueUrlCommand: 'sqs:GetQueueUrl',
     GetSecretValueCommand: 'secretsmanager:GetSecretValue',
@@ -249,6 +261,7 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     PutObjectLegalHoldCommand: 's3:PutObjectLegalHold',
     ReceiveMessageCommand: 'sqs:ReceiveMessage',
     SendMessageBatchCommand: 'sqs:SendMessage',
+    SignCommand: 'kms:Sign',
   }
 
   /** In the bundle, and never called there: the ports serve the command line too. */
@@ -275,6 +288,7 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     'drain-mailbox': [...AS_A_CONSUMER, 'ListObjectVersionsCommand'],
     // Whether the archive keeps what it promises, the drain has asked.
     'hold-new-mail': ['GetBucketVersioningCommand', 'GetObjectLockConfigurationCommand'],
+    'seal-ledgers': ['GetBucketVersioningCommand', 'GetObjectLockConfigurationCommand'],
   }
 
   /** Without a call in the code. */
@@ -284,6 +298,8 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     'probe-mailboxes': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
     'hold-new-mail': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
     'drain-mailbox': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
+    // What it failed with goes to a queue, by Lambda in its name.
+    'seal-ledgers': [...FUNCTION, 'kms:Decrypt', 'kms:GenerateDataKey', 'sqs:SendMessage'],
   }
 
   const folder = mkdtempSync(join(tmpdir(), 'mailsluice-bundles-'))

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { createHash, generateKeyPairSync, sign, verify } from 'node:crypto'
+import { generateKeyPairSync, verify } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { readPublicKey } from '../../shared/seal/seal.ts'
+import type { Signer } from '../../shared/seal/signer.ts'
 import { openFileSigner } from '../../shared/seal/signer-file.ts'
 import { openKmsSigner } from '../../shared/seal/signer-kms.ts'
 import { openTimestampAuthority } from '../../shared/seal/timestamp-http.ts'
+import { type KmsServerOptions, startKmsServer } from '../support/kms-server.ts'
 import { startTimestampServer } from '../support/timestamp-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailsluice-signers-'))
@@ -63,61 +63,27 @@ describe('a key in a file', () => {
     })
 })
 
-/** KMS as far as a signer uses it, over its own protocol; `fail` is answered in place of an answer. */
-async function startKms(keySpec: 'ECC_NIST_P256' | 'RSA_2048', fail?: { status: number; type: string }) {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      if (fail) {
-        response.writeHead(fail.status, { 'content-type': 'application/x-amz-json-1.1' })
-        response.end(JSON.stringify({ __type: fail.type, message: 'said KMS' }))
-        return
-      }
-      const { Message } = JSON.parse(Buffer.concat(chunks).toString()) as { Message?: string }
-      const isSign = request.headers['x-amz-target'] === 'TrentService.Sign'
-      const answer = isSign
-        ? // What KMS signs is the digest that it is given, which `sign` cannot be told: it is given what has that digest.
-          { Signature: sign('sha256', textOf(Message as string), privateKey).toString('base64') }
-        : {
-            KeySpec: keySpec,
-            PublicKey: publicKey.export({ type: 'spki', format: 'der' }).toString('base64'),
-          }
-      response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(answer))
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+async function withKms(options: KmsServerOptions, work: (signer: Signer) => Promise<void>): Promise<void> {
   process.env.AWS_REGION ??= 'eu-central-1'
   process.env.AWS_ACCESS_KEY_ID ??= 'test'
   process.env.AWS_SECRET_ACCESS_KEY ??= 'test'
-  const signer = openKmsSigner('alias/seal', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  return {
-    signer,
-    async close() {
-      signer.close()
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+  const server = await startKmsServer(options)
+  const signer = openKmsSigner('alias/seal', server.endpoint)
+  try {
+    await work(signer)
+  } finally {
+    signer.close()
+    await server.close()
   }
 }
 
-function textOf(digest: string): Buffer {
-  assert.equal(digest, createHash('sha256').update(TEXT).digest('base64'))
-  return TEXT
-}
-
 describe('a key in KMS', () => {
-  test('signs what its public key verifies', async () => {
-    const kms = await startKms('ECC_NIST_P256')
-    try {
-      const key = readPublicKey(await kms.signer.publicKey())
+  test('signs what its public key verifies', () =>
+    withKms({}, async (signer) => {
+      const key = readPublicKey(await signer.publicKey())
       assert.ok(key)
-      assert.ok(verify('sha256', TEXT, key, await kms.signer.sign(TEXT)))
-    } finally {
-      await kms.close()
-    }
-  })
+      assert.ok(verify('sha256', TEXT, key, await signer.sign(TEXT)))
+    }))
 
   for (const [what, fail, code] of [
     ['that is disabled', { status: 400, type: 'DisabledException' }, 'SIGNING_KEY_UNUSABLE'],
@@ -125,24 +91,16 @@ describe('a key in KMS', () => {
     ['that is throttled', { status: 400, type: 'ThrottlingException' }, 'SIGNING_UNAVAILABLE'],
     ['whose service fails', { status: 500, type: 'KMSInternalException' }, 'SIGNING_UNAVAILABLE'],
   ] as const)
-    test(`${what} answers ${code}`, async () => {
-      const kms = await startKms('ECC_NIST_P256', fail)
-      try {
-        await assert.rejects(kms.signer.sign(TEXT), { code })
-        await assert.rejects(kms.signer.publicKey(), { code })
-      } finally {
-        await kms.close()
-      }
-    })
+    test(`${what} answers ${code}`, () =>
+      withKms({ fail }, async (signer) => {
+        await assert.rejects(signer.sign(TEXT), { code })
+        await assert.rejects(signer.publicKey(), { code })
+      }))
 
-  test('of another kind is refused', async () => {
-    const kms = await startKms('RSA_2048')
-    try {
-      await assert.rejects(kms.signer.publicKey(), { code: 'SIGNING_KEY_UNUSABLE' })
-    } finally {
-      await kms.close()
-    }
-  })
+  test('of another kind is refused', () =>
+    withKms({ keySpec: 'RSA_2048' }, async (signer) => {
+      await assert.rejects(signer.publicKey(), { code: 'SIGNING_KEY_UNUSABLE' })
+    }))
 
   test('that cannot be reached is tried again later', async () => {
     const signer = openKmsSigner('alias/seal', 'http://127.0.0.1:9')

@@ -11,12 +11,14 @@ import type {
   HoldNewMailEnvironment,
   ProbeMailboxesEnvironment,
   ScheduleDrainsEnvironment,
+  SealLedgersEnvironment,
 } from '../../shared/contract/environment.ts'
 import { FUNCTIONS, type FunctionName, RUNTIME_ENVIRONMENT } from '../../shared/contract/functions.ts'
 import { MAILBOXES_KEY } from '../../shared/contract/object-key.ts'
 import { openLocalQueues } from '../../shared/queue/local.ts'
 import { openSqsQueues, type SqsQueues } from '../../shared/queue/sqs.ts'
 import { openS3State, type S3State } from '../../shared/state/s3.ts'
+import { startKmsServer } from './kms-server.ts'
 import { LambdaFunction } from './lambda-function.ts'
 import { type Delivery, LambdaQueue } from './lambda-queue.ts'
 import { type ParameterStore, startParameterStore } from './parameter-store.ts'
@@ -104,6 +106,7 @@ export class LambdaWorld {
     const server = sqsEndpoint === undefined ? await openLocalQueues({ folder, queues: {} }) : undefined
     const sqs = await startSqsRecorder(sqsEndpoint ?? (server?.endpoint as string))
     const parameters = await startParameterStore(secrets)
+    const kms = await startKmsServer()
     const client = new SQSClient({ endpoint: sqs.endpoint, region: s3.region, credentials: s3.credentials })
     const probeRequests = await LambdaQueue.create(client, 'probe-requests', sqs.endpoint)
     const drainRequests = await LambdaQueue.create(client, 'drain-requests.fifo', sqs.endpoint)
@@ -127,6 +130,11 @@ export class LambdaWorld {
         DERIVED_BUCKET: s3.derivedBucket,
       } satisfies DrainMailboxEnvironment,
       'hold-new-mail': { ...common, ARCHIVE_BUCKET: s3.archiveBucket } satisfies HoldNewMailEnvironment,
+      'seal-ledgers': {
+        ...common,
+        ARCHIVE_BUCKET: s3.archiveBucket,
+        SEAL_KEY: 'arn:aws:kms:eu-central-1:111122223333:key/seal',
+      } satisfies SealLedgersEnvironment,
     }
     // The SDK's own: in AWS the region, the role and no endpoints.
     const aws = {
@@ -136,6 +144,7 @@ export class LambdaWorld {
       AWS_ENDPOINT_URL_S3: s3.endpoint,
       AWS_ENDPOINT_URL_SQS: sqs.endpoint,
       AWS_ENDPOINT_URL_SSM: parameters.endpoint,
+      AWS_ENDPOINT_URL_KMS: kms.endpoint,
     }
     const start = async (name: FunctionName): Promise<LambdaFunction> => {
       const bundle = bundles.find((each) => each.name === name)
@@ -152,6 +161,7 @@ export class LambdaWorld {
       'probe-mailboxes': await start('probe-mailboxes'),
       'drain-mailbox': await start('drain-mailbox'),
       'hold-new-mail': await start('hold-new-mail'),
+      'seal-ledgers': await start('seal-ledgers'),
     }
     const archive = openS3Archive({ ...s3, bucket: s3.archiveBucket })
     const state = openS3State({ ...s3, bucket: s3.stateBucket })
@@ -166,6 +176,7 @@ export class LambdaWorld {
       await Promise.all(Object.values(functions).map((each) => each.stop()))
       for (const each of [archive, state, queues]) each.close()
       client.destroy()
+      await kms.close()
       await parameters.close()
       await sqs.close()
       await server?.close()
