@@ -200,7 +200,7 @@ const MEANING = {
     remedy: 'Free space in the folder, or allow writing to it; the same command goes on where it stopped.',
   },
   SEARCH_FAILED: {
-    scope: 'mailbox',
+    scope: 'session',
     remedy:
       'A ledger cannot be searched: run `mailsluice ledger verify`, which says where it is not as written.',
   },

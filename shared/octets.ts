@@ -50,10 +50,7 @@ export type OctetsToStore = Pick<Octets, 'length' | 'sha256' | 'open'> & Partial
  * The octets in pieces. Those of a spool file are read into two buffers by turns, for who is done with a piece when he asks for the next but
  * one: the buffers of a stream come to tens of megabytes before they are collected.
  */
-export async function* piecesOf({
-  buffer,
-  path,
-}: Partial<Pick<Octets, 'buffer' | 'path'>>): AsyncGenerator<Buffer> {
+export async function* piecesOf({ buffer, path }: Pick<Octets, 'buffer' | 'path'>): AsyncGenerator<Buffer> {
   if (buffer) yield buffer
   if (path === undefined) return
   const file = await open(path)

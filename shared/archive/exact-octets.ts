@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
-import { type OctetsToStore, piecesOf } from '../octets.ts'
+import type { OctetsToStore } from '../octets.ts'
 
 export interface Expected {
   readonly octets: number
@@ -50,7 +50,7 @@ export function octetsToStore(
   body: OctetsToStore,
   open: () => AsyncIterable<Buffer> = () => body.open(),
 ): AsyncGenerator<Buffer> {
-  if (body.buffer) return piecesOf({ buffer: body.buffer })
+  if (body.buffer) return inMemory(body.buffer)
   const fail = (what: string, cause?: unknown): IngestError =>
     new IngestError('ARCHIVE_UNAVAILABLE', `${key}: the octets to store are not whole: ${what}`, { cause })
   async function* source(): AsyncGenerator<Buffer> {
@@ -61,6 +61,10 @@ export function octetsToStore(
     }
   }
   return exactly(source(), { octets: body.length, sha256: body.sha256 }, (what) => fail(what))
+}
+
+async function* inMemory(buffer: Buffer): AsyncGenerator<Buffer> {
+  yield buffer
 }
 
 /**
