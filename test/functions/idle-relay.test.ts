@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { type Bundle, bundleRelay } from '../../functions/bundle.ts'
 import { runRelay } from '../../functions/relay/run.ts'
 import { readIdleRelayEnvironment } from '../../shared/contract/environment.ts'
+import { FUNCTIONS } from '../../shared/contract/functions.ts'
 import type { IdleRelayEnvironment } from '../../shared/contract/idle-relay.ts'
 import { mailboxId } from '../../shared/contract/ids.ts'
 import { MAILBOXES_KEY } from '../../shared/contract/object-key.ts'
@@ -257,11 +258,9 @@ describe('the relay in AWS', () => {
 })
 
 /** The functions are not started: only what is around them is of use here. */
-const NO_FUNCTION: readonly Bundle[] = ['schedule-drains', 'probe-mailboxes', 'drain-mailbox'].map(
-  (name) => ({
-    name,
-    folder: tmpdir(),
-    octets: 0,
-    inputs: [],
-  }),
-)
+const NO_FUNCTION: readonly Bundle[] = Object.keys(FUNCTIONS).map((name) => ({
+  name,
+  folder: tmpdir(),
+  octets: 0,
+  inputs: [],
+}))
