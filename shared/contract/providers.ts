@@ -49,14 +49,19 @@ export interface Provider {
   readonly notes?: readonly string[]
 }
 
-/** Of values that everybody knows, with the page to read before relying on them. */
-const KNOWN = '2026-11, general knowledge; the page itself was not read'
+/** Thunderbird's list of providers: theirs, not the providers' own, and by commit, for it may say something else tomorrow. */
+function thunderbird(commit: string, file: string): { source: string; read: string } {
+  return {
+    source: `https://github.com/thunderbird/autoconfig/blob/${commit}/ispdb/${file}`,
+    read: "2026-11, Thunderbird's list",
+  }
+}
 
 const GOOGLE_PROTOCOLS = {
   source: 'https://developers.google.com/workspace/gmail/imap/imap-smtp',
   read: '2026-11',
 }
-const GOOGLE_CLIENTS = { source: 'https://support.google.com/mail/answer/7126229', read: KNOWN }
+const GOOGLE_CLIENTS = thunderbird('c18f864ade384725c6781246c3821e67ec0a8954', 'googlemail.com.xml')
 const GOOGLE_BANDWIDTH = {
   source: 'https://support.google.com/a/answer/1071518',
   read: '2016, copies; the same number in 2022',
@@ -71,10 +76,7 @@ const MICROSOFT_OAUTH = {
     'https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth',
   read: '2026-11',
 }
-const MICROSOFT_SETTINGS = {
-  source: 'https://support.microsoft.com/office/8361e398-8af4-4e97-b147-6c6c4ac95353',
-  read: KNOWN,
-}
+const OUTLOOK = thunderbird('24d0d006a50bdcf80688c8093bb8579ccc5582e2', 'hotmail.com.xml')
 const MICROSOFT_IMAP = {
   source: 'https://github.com/simonrob/email-oauth2-proxy/issues/77',
   read: '2026-11, a recorded log-in of 2022',
@@ -85,7 +87,7 @@ const MICROSOFT_POP = {
 }
 const APPLE = {
   source: 'https://support.postbox-inc.com/hc/en-us/articles/202200110-Setting-up-iCloud-Me-or-Mac',
-  read: '2026-11',
+  read: '2026-11, a page of others',
 }
 const YAHOO = {
   source: 'https://github.com/Enough-Software/enough_mail/issues/245',
@@ -95,15 +97,7 @@ const YAHOO_POP = {
   source: 'https://unanswered.io/guide/yahoo-mail-protocols-imap-pop-smtp-settings',
   read: '2026-11, a page of others',
 }
-const AOL = {
-  source:
-    'https://help.aol.com/articles/how-do-i-use-other-email-applications-to-send-and-receive-my-aol-mail',
-  read: KNOWN,
-}
-const AOL_IMAP = {
-  source: 'https://gist.github.com/kkdai/6dcf3f31fc5f27b5c282',
-  read: '2026-11, a list of others',
-}
+const AOL = thunderbird('8fcab30b1d8bb46dd909e7daaf036439851fbc62', 'aol.com.xml')
 const FASTMAIL = {
   source: 'https://www.fastmail.com/help/technical/servernamesandports.html',
   read: '2026-11',
@@ -112,13 +106,16 @@ const ZOHO = {
   source: 'https://www.zoho.com/mail/help/imap-access.html',
   read: '2026-11, its beginning; the hosts as others quote them',
 }
-const ZOHO_POP = { source: 'https://www.zoho.com/mail/help/pop-access.html', read: KNOWN }
-const GMX = { source: 'https://hilfe.gmx.net/pop-imap/index.html', read: KNOWN }
+const ZOHO_POP = {
+  source: 'https://www.zoho.com/mail/help/pop-access.html',
+  read: '2026-11, an older version of it',
+}
+const GMX = thunderbird('9aab843871be9a8dc009d2043159f0e48f31f111', 'gmx.net.xml')
 const GMX_IMAP = {
   source: 'https://github.com/chatmail/provider-db/blob/master/_providers/gmx.net.md',
   read: '2026-11, checked there in 2017',
 }
-const WEBDE = { source: 'https://hilfe.web.de/pop-imap/index.html', read: KNOWN }
+const WEBDE = thunderbird('415cb8163745992625dba71b810a4323ee1cbed1', 'web.de.xml')
 const WEBDE_IMAP = {
   source: 'https://github.com/chatmail/provider-db/blob/master/_providers/web.de.md',
   read: '2026-11, checked there in 2020',
@@ -144,8 +141,12 @@ const GMAIL_FOLDERS = {
     read: '2026-11, of 2025-05; the same number in 2016',
   }),
   octetsPerDay: { imap: fact(2500 * MB, GOOGLE_BANDWIDTH), pop3: fact(1250 * MB, GOOGLE_BANDWIDTH) },
-  // RFC 2177 allows 29 minutes; Gmail is known to drop connections that are silent for about ten.
-  idleRenewal: fact('9m', { source: 'https://www.rfc-editor.org/rfc/rfc2177', read: KNOWN }),
+  // RFC 2177 advises 29 minutes; Gmail ends what is silent for about ten.
+  idleRenewal: fact('9m', {
+    source:
+      'https://github.com/jstedfast/MailKit/blob/0ad6ec99fca31592b2f2c6635ae8d6f323899835/samples/ImapIdle/ImapIdle/IdleClient.cs',
+    read: '2026-11, as the authors of a mail library saw it',
+  }),
   skipFolders: fact(['\\All', '\\Important', '\\Flagged'], {
     source: 'https://github.com/jstedfast/MailKit/issues/1396',
     read: '2026-11, as the server lists them',
@@ -235,7 +236,7 @@ export const PROVIDERS = {
     mx: ['.olc.protection.outlook.com'],
     imap: fact(tls('outlook.office365.com', 993), MICROSOFT_IMAP),
     pop3: fact(tls('outlook.office365.com', 995), MICROSOFT_POP),
-    auth: fact('oauth2', MICROSOFT_SETTINGS),
+    auth: fact('oauth2', OUTLOOK),
     oauth2: fact(
       {
         grant: 'refresh-token',
@@ -244,7 +245,7 @@ export const PROVIDERS = {
       },
       MICROSOFT_OAUTH,
     ),
-    user: fact('address', MICROSOFT_SETTINGS),
+    user: fact('address', OUTLOOK),
     steps: [
       'Outlook.com, Settings, Mail, Forwarding and IMAP: let devices and apps use IMAP (or POP).',
       'Microsoft Entra admin center, App registrations, New registration for personal accounts, public client; delegated permission IMAP.AccessAsUser.All (for POP3: POP.AccessAsUser.All) and offline_access.',
@@ -293,9 +294,12 @@ export const PROVIDERS = {
     name: 'AOL Mail',
     domains: ['aol.com', 'aim.com', 'aol.de', 'aol.co.uk'],
     mx: [],
-    imap: fact(tls('imap.aol.com', 993), AOL_IMAP),
+    imap: fact(tls('imap.aol.com', 993), AOL),
     pop3: fact(tls('pop.aol.com', 995), AOL),
-    auth: fact('password', AOL),
+    auth: fact('password', {
+      source: 'https://help.aol.com/articles/Create-and-manage-app-password',
+      read: '2026-11',
+    }),
     user: fact('address', AOL),
     steps: [
       'Make an app password and use it as the password: https://login.aol.com/account/security, Generate app password.',
@@ -322,7 +326,7 @@ export const PROVIDERS = {
     auth: fact('password', ZOHO),
     user: fact('address', ZOHO),
     steps: [
-      'The host follows the data centre and the plan, and Zoho Mail, Settings, Mail accounts, IMAP shows it: set host to imappro.zoho.com (organisations), imap.zoho.eu or imappro.zoho.eu (Europe) where it differs.',
+      'The host follows the data centre and the plan, and Zoho Mail, Settings, Mail accounts, IMAP shows it: set host to imappro.zoho.com (organisations; by POP3 poppro.zoho.com), imap.zoho.eu or imappro.zoho.eu (Europe) where it differs.',
       'On the same page: switch on IMAP access (or POP). The administrator may have to allow it first.',
       'With two-factor authentication: make an application-specific password: https://accounts.zoho.com/home#security/app_password',
     ],
@@ -332,11 +336,11 @@ export const PROVIDERS = {
     domains: ['gmx.net', 'gmx.de', 'gmx.at', 'gmx.ch'],
     mx: ['.gmx.net'],
     imap: fact(tls('imap.gmx.net', 993), GMX_IMAP),
-    pop3: fact(tls('pop.gmx.net', 995), {
-      source: 'https://www.antwort.net/a/technologie/wie-lauten-die-gmx-mail-pop-einstellungen.html',
+    pop3: fact(tls('pop.gmx.net', 995), GMX),
+    auth: fact('password', {
+      source: 'https://hilfe.gmx.net/sicherheit/2fa/anwendungsspezifisches-passwort.html',
       read: '2026-11',
     }),
-    auth: fact('password', GMX),
     user: fact('address', GMX),
     steps: [
       'GMX, E-Mail, Settings (E-Mail-Einstellungen), POP3/IMAP Abruf: allow access by POP3 and IMAP.',
@@ -349,14 +353,18 @@ export const PROVIDERS = {
     mx: ['.web.de'],
     imap: fact(tls('imap.web.de', 993), WEBDE_IMAP),
     pop3: fact(tls('pop3.web.de', 995), WEBDE),
-    auth: fact('password', WEBDE),
-    user: fact('address', WEBDE),
+    auth: fact('password', {
+      source: 'https://web.de/email/sicherheit/zwei-faktor-authentifizierung/',
+      read: '2026-11',
+    }),
+    user: fact('local part', WEBDE),
     notes: [
-      'The source below names the part before the @ to sign in with; if the whole address is refused, set user to that.',
+      'If what is before the @ is refused, set user to the whole address.',
+      "By POP3 set every to 20m: by Thunderbird's list a log-in is refused that comes less than 15 minutes after another.",
     ],
     steps: [
       'WEB.DE, E-Mail, Settings (E-Mail-Einstellungen), POP3/IMAP Abruf: allow access by POP3 and IMAP.',
-      'With two-factor authentication: make an application-specific password (anwendungsspezifisches Passwort) in Mein Account, Sicherheit.',
+      'With two-factor authentication: make an application-specific password (anwendungsspezifisches Passwort) in the Kundencenter, Sicherheit.',
     ],
   },
 } as const satisfies Record<string, Provider>

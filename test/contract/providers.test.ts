@@ -214,8 +214,9 @@ describe('the provider of an address', () => {
   for (const [hosts, id] of byMx)
     test(`${hosts[0] ?? 'no MX'} is ${id ?? 'nobody known'}`, () => assert.equal(providerOfMx(hosts), id))
 
-  test('iCloud is signed in to with what is before the @, the others with the whole address', () => {
+  test('iCloud and WEB.DE are signed in to with what is before the @, the others with the whole address', () => {
     assert.equal(userAt('icloud', 'jane@icloud.com'), 'jane')
+    assert.equal(userAt('webde', 'jane@web.de'), 'jane')
     assert.equal(userAt('gmx', 'jane@gmx.net'), 'jane@gmx.net')
   })
 })
