@@ -170,22 +170,6 @@ mailboxes:
   })
 })
 
-test('what the configuration asks for and nobody does yet is said by check and drain, and is no failure', async () => {
-  const file = folder.write(
-    'extract.yaml',
-    JSON.stringify({
-      queues: { default: 'q' },
-      routes: [{ queue: 'default', when: { to: '*' }, extract: ['application/pdf'] }],
-      mailboxes: [mailboxOn(imap)],
-    }),
-  )
-  for (const command of ['check', 'drain']) {
-    const { status, stderr } = await runCli([command, '--config', file, folder.local('extract')], ENVIRONMENT)
-    assert.equal(status, 0, stderr)
-    assert.match(stderr, /^mailsluice: routes\[0\]\.extract: accepted and not acted upon yet/m)
-  }
-})
-
 describe('help', () => {
   for (const command of [
     'check',
