@@ -77,7 +77,7 @@ async function timed(drainer: Drainer, account: Account, messages: number): Prom
     const seconds = (performance.now() - startedMs) / 1000
     if (ended !== undefined) return ended
     const kept = command.keeps === undefined ? messages : filesBelow(join(folder, command.keeps))
-    return kept === messages ? seconds : `${kept} of ${messages} messages are there`
+    return kept === messages ? Math.round(seconds * 100) / 100 : `${kept} of ${messages} messages are there`
   } finally {
     await removeFolder(folder)
   }
@@ -163,7 +163,7 @@ async function measure(
         name: drainer.name,
         roundTripMs,
         seconds: seconds.get(drainer) ?? [],
-        toLimit: median(ratios.get(drainer) ?? []),
+        toLimit: Math.round(median(ratios.get(drainer) ?? []) * 100) / 100,
         ...(failed.has(drainer) && { failed: failed.get(drainer) as string }),
       })
     proxy?.kill()
