@@ -18,6 +18,7 @@ const ENVIRONMENT = {
   DEPLOYMENT: 'bench',
   STATE_BUCKET: 'state',
   ARCHIVE_BUCKET: 'archive',
+  SEAL_KEY: 'arn:aws:kms:eu-central-1:111122223333:key/7d2f3c1a-0000-4000-8000-000000000000',
   DERIVED_BUCKET: 'derived',
   PROBE_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/111122223333/probe-requests',
   DRAIN_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/111122223333/drain-requests.fifo',

@@ -10,7 +10,7 @@ import { writeSyntheticArchive } from '../support/synthetic-archive.ts'
 // Time and memory of seals, search and export, on an archive of files with many messages of 2 KB: `node test/bench/evidence.bench.ts [messages]`.
 
 const MESSAGES = Number(process.argv[2] ?? 100_000)
-const PEAK = fileURLToPath(new URL('../support/peak-memory.ts', import.meta.url))
+const PEAK = fileURLToPath(new URL('../support/peak-memory.mjs', import.meta.url))
 
 const folder = new CliFolder()
 const config = folder.config('bench.yaml', mailboxOn({ port: 1 }))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { DRAIN } from '../../shared/limits.ts'
 import { available, startDovecot } from '../support/dovecot.ts'
 import { type FilledMailbox, killDrains, variedMessages } from '../support/killed-drains.ts'
 import type { MailServer } from '../support/mail-server.ts'
@@ -50,5 +51,6 @@ describe('a drain from Dovecot that is ended with SIGKILL', {
       t.diagnostic(JSON.stringify(report))
       assert.ok(report.died >= KILLS * 0.8, 'most died by the signal')
       assert.ok(report.leftProgress >= KILLS / 2, 'and had got somewhere')
+      assert.ok(report.repeats <= report.died * DRAIN.segmentMessages, `${report.repeats} events came again`)
     })
 })

@@ -10,7 +10,7 @@ import { QUEUES } from './drain-world.ts'
 import { removeFolder } from './mail-server.ts'
 
 const LAUNCH = fileURLToPath(new URL('../../functions/launch.mjs', import.meta.url))
-const PEAK_MEMORY = new URL('./peak-memory.ts', import.meta.url).href
+const PEAK_MEMORY = new URL('./peak-memory.mjs', import.meta.url).href
 
 export interface Ended {
   readonly status: number | null
