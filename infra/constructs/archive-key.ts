@@ -1,6 +1,7 @@
-import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as iam from 'aws-cdk-lib/aws-iam'
 import * as kms from 'aws-cdk-lib/aws-kms'
 import type { Construct } from 'constructs'
+import { keepTheKey } from './keep-the-key.ts'
 
 export interface ArchiveKeyProps {
   readonly recordsOfficer: iam.IRole
@@ -17,15 +18,6 @@ export class ArchiveKey extends kms.Key {
       description: 'Mailsluice: the mail archive, its ledgers and state',
       enableKeyRotation: true,
     })
-    this.addToResourcePolicy(
-      new iam.PolicyStatement({
-        sid: 'KeepTheKey',
-        effect: iam.Effect.DENY,
-        principals: [new iam.AnyPrincipal()],
-        actions: ['kms:ScheduleKeyDeletion', 'kms:DisableKey'],
-        resources: ['*'],
-        conditions: { ArnNotEquals: { 'aws:PrincipalArn': recordsOfficer.roleArn } },
-      }),
-    )
+    this.addToResourcePolicy(keepTheKey(recordsOfficer))
   }
 }

@@ -1,6 +1,7 @@
-import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as iam from 'aws-cdk-lib/aws-iam'
 import * as kms from 'aws-cdk-lib/aws-kms'
 import type { Construct } from 'constructs'
+import { keepTheKey } from './keep-the-key.ts'
 
 export interface SealKeyProps {
   readonly recordsOfficer: iam.IRole
@@ -17,15 +18,6 @@ export class SealKey extends kms.Key {
       keySpec: kms.KeySpec.ECC_NIST_P256,
       keyUsage: kms.KeyUsage.SIGN_VERIFY,
     })
-    this.addToResourcePolicy(
-      new iam.PolicyStatement({
-        sid: 'KeepTheKey',
-        effect: iam.Effect.DENY,
-        principals: [new iam.AnyPrincipal()],
-        actions: ['kms:ScheduleKeyDeletion', 'kms:DisableKey'],
-        resources: ['*'],
-        conditions: { ArnNotEquals: { 'aws:PrincipalArn': recordsOfficer.roleArn } },
-      }),
-    )
+    this.addToResourcePolicy(keepTheKey(recordsOfficer))
   }
 }

@@ -1,22 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { eventJsonSchema } from '../../shared/contract/event.ts'
+import type { Schema } from './json-schema.ts'
 
 // docs/events.md, from the schema of the events and from events that were recorded.
-
-/** What is looked at of a JSON Schema. */
-interface Schema {
-  readonly type?: string
-  readonly title?: string
-  readonly description?: string
-  readonly const?: unknown
-  readonly enum?: readonly unknown[]
-  readonly anyOf?: readonly Schema[]
-  readonly oneOf?: readonly Schema[]
-  readonly properties?: Readonly<Record<string, Schema>>
-  readonly required?: readonly string[]
-  readonly items?: Schema
-  readonly additionalProperties?: Schema
-}
 
 const INTRODUCTION = `# Events
 

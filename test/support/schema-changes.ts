@@ -1,15 +1,4 @@
-/** What is looked at of a JSON Schema. */
-interface Schema {
-  readonly type?: string
-  readonly const?: unknown
-  readonly enum?: readonly unknown[]
-  readonly anyOf?: readonly Schema[]
-  readonly oneOf?: readonly Schema[]
-  readonly properties?: Readonly<Record<string, Schema>>
-  readonly required?: readonly string[]
-  readonly items?: Schema
-  readonly additionalProperties?: Schema
-}
+import type { Schema } from './json-schema.ts'
 
 /**
  * What would surprise a consumer who was written for the schema `before`: each a line `path: what changed`. Optional fields may come, and
