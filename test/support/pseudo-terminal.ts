@@ -31,7 +31,8 @@ export async function typeInto(
   { cwd, environment = {} }: { cwd: string; environment?: Readonly<Record<string, string>> },
 ): Promise<Typed> {
   const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
-  const child = spawn('script', ['-qefc', quoted, '/dev/null'], {
+  // script runs it by a shell. One that stays beside the program is hit by Ctrl-C, too, and dash answers 130 for it, whatever the program did.
+  const child = spawn('script', ['-qefc', `exec ${quoted}`, '/dev/null'], {
     cwd,
     env: { ...process.env, TERM: 'dumb', ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],
