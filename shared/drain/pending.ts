@@ -2,15 +2,34 @@ import type { Sha256 } from '../contract/ids.ts'
 import { rawKey } from '../contract/object-key.ts'
 import type { Pending } from '../ledger/fold.ts'
 import type { Entry, MessageEntry } from '../ledger/segment.ts'
-import { DRAIN } from '../limits.ts'
+import { DRAIN, QUEUE } from '../limits.ts'
 import type { Spool } from '../octets.ts'
 import { announceTo, eventOf, type MessageContext, messageAgain, send } from './message.ts'
+import type { SegmentWriter } from './segment-writer.ts'
+
+/** Announces what earlier drains left pending, a part of it at a time, and records what the queues took. Ends early once `failed`. */
+export async function announcePending(
+  writer: SegmentWriter,
+  context: MessageContext,
+  spool: Spool,
+  failed: () => boolean,
+): Promise<void> {
+  const pending = [...context.ledger.fold.pending.values()].slice(0, DRAIN.pendingPerDrain).values()
+  const lane = async (): Promise<void> => {
+    for (const event of pending) {
+      if (failed()) return
+      for (const entry of await announceAgain(event, context, spool)) writer.add(entry)
+    }
+  }
+  await Promise.all(Array.from({ length: QUEUE.batchMessages }, lane))
+  await writer.flush()
+}
 
 /**
  * Announces what an earlier drain left pending: a message is read back from the archive and parsed again, so its event is the same,
  * under the same id. It is routed again, too, and not sent where it was taken before. Resolves to an entry for each queue that took it.
  */
-export async function announceAgain(
+async function announceAgain(
   pending: Pending,
   context: MessageContext,
   spool: Spool,
