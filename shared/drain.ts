@@ -8,7 +8,7 @@ import { noticeReset } from './drain/notices.ts'
 import { announcePending } from './drain/pending.ts'
 import type { DrainOptions, DrainPorts, DrainSettings } from './drain/ports.ts'
 import { count, type DrainProgress, type DrainReport } from './drain/report.ts'
-import { Room } from './drain/room.ts'
+import { openRoom, type Room } from './drain/room.ts'
 import { type Outcome, SegmentWriter } from './drain/segment-writer.ts'
 import { rulesDigest, select } from './drain/selection.ts'
 import { Tally } from './drain/tally.ts'
@@ -53,8 +53,8 @@ class Drain {
   readonly #options: DrainOptions
   readonly #id: DrainId
   readonly #now: () => Date
-  readonly #room = new Room(DRAIN.messagesInFlight, DRAIN.octetsInFlight)
   readonly #tally = new Tally()
+  readonly #room: Room
   readonly #seen: Record<string, SeenFolders[string]> = {}
   /** By folder: messages without lasting id that this drain archived, or knew by their octets. */
   readonly #recognised = new Map<string, Set<ServerId>>()
@@ -64,6 +64,7 @@ class Drain {
     this.#settings = settings
     this.#ports = ports
     this.#options = options
+    this.#room = ports.room ?? openRoom()
     this.#id = options.drain ?? (randomUUID() as DrainId)
     this.#now = options.now ?? (() => new Date())
   }

@@ -16,6 +16,8 @@ export const DRAIN = {
   segmentMs: 5 * SECOND,
   /** Events that wait for their segment to close, in octets: 500 have about 2 MB, and hostile ones must not have 32. */
   segmentEventOctets: 8 * MIB,
+  /** On one machine: drains under way at the same time. Each waits for its server most of the time, and what they hold is bounded together. */
+  atOnce: 16,
   /** Messages between fetch and record at the same time: enough to hide a PUT of 50 ms behind 1,000 messages a second. */
   messagesInFlight: 64,
   /** Octets of messages held in memory at the same time; with parser and SDK it stays within a 512 MB Lambda. */
@@ -421,8 +423,7 @@ export const RELAY = {
   /** The shortest interval between two. */
   canaryEveryMs: 1 * MINUTE,
 
-  /** On one machine: drains under way at the same time; each waits for its server most of the time, and its memory is bounded. */
-  drainsAtOnce: 4,
+  drainsAtOnce: DRAIN.atOnce,
   /** Before a drain that failed is tried again; doubled up to the second. */
   drainAgainMs: 10 * SECOND,
   drainAgainMostMs: 15 * MINUTE,

@@ -1,9 +1,8 @@
 import type { MailboxConfig } from '../../shared/contract/config.ts'
-import type { DrainOptions } from '../../shared/drain/ports.ts'
+import type { DrainOptions, DrainPorts } from '../../shared/drain/ports.ts'
 import type { DrainReport } from '../../shared/drain/report.ts'
 import { drain } from '../../shared/drain.ts'
 import { openSpool } from '../../shared/octets.ts'
-import type { Parser } from '../../shared/parser/parser.ts'
 import { holdNewMailHere } from './hold-new-mail.ts'
 import type { Run } from './run.ts'
 
@@ -11,13 +10,13 @@ import type { Run } from './run.ts'
 export async function drainOnce(
   run: Run,
   mailbox: MailboxConfig,
-  parser: Parser,
+  shared: Pick<DrainPorts, 'parser' | 'room'>,
   options: DrainOptions,
 ): Promise<DrainReport> {
   const { settings, stores } = run
   const spool = openSpool()
   try {
-    const ports = { ...stores, parser, spool, openMailbox: run.opener(mailbox) }
+    const ports = { ...stores, ...shared, spool, openMailbox: run.opener(mailbox) }
     const report = await drain({ mailbox, routes: settings.config.routes }, ports, options)
     if (!options.dryRun) await holdNewMailHere(run, mailbox.id)
     return report

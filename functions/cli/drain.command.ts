@@ -6,6 +6,7 @@ import {
 } from '../../shared/contract/config.ts'
 import { deadlineIn, never } from '../../shared/deadline.ts'
 import type { DrainCounts, DrainReport, MessageFailure } from '../../shared/drain/report.ts'
+import { openRoom } from '../../shared/drain/room.ts'
 import { ConfigurationError, IngestError } from '../../shared/errors.ts'
 import { DRAIN } from '../../shared/limits.ts'
 import { expiringOf, expiryText } from '../../shared/operations/expiry.ts'
@@ -16,9 +17,6 @@ import { drainProgress } from './drain-progress.ts'
 import { countText, durationText, octetsText } from './output.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
-
-/** Mailboxes drained at the same time: each waits for its server most of the time, and memory is bounded for each. */
-const AT_ONCE = 4
 
 /** Messages that failed and are named one by one. */
 const FAILURES_TOLD = 10
@@ -40,13 +38,13 @@ export async function drainCommand(
   for (const line of settingsWithoutEffect(settings.config, { available: stores.derived !== undefined }))
     output.note(`mailsluice: ${line}`)
   const progress = drainProgress(output, mailboxes.length)
-  const parser = openWorkerParser()
+  const shared = { parser: openWorkerParser(), room: openRoom() }
   const next = mailboxes.values()
   const lane = async (): Promise<void> => {
     for (const mailbox of next) {
       if (signal.aborted) return
       const dryRun = options.dryRun ?? false
-      const report = await drainOnce(run, mailbox, parser, {
+      const report = await drainOnce(run, mailbox, shared, {
         deadline,
         signal,
         progress: progress.update,
@@ -62,11 +60,11 @@ export async function drainCommand(
     }
   }
   try {
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, mailboxes.length) }, lane))
+    await Promise.all(Array.from({ length: Math.min(DRAIN.atOnce, mailboxes.length) }, lane))
     for (const { id } of next) output.note(`mailsluice: ${id}: not begun`)
   } finally {
     progress.end()
-    await parser.close()
+    await shared.parser.close()
   }
 }
 

@@ -92,7 +92,7 @@ async function repairBy(run: Run, mailbox: MailboxConfig, certificate: Certifica
   }
   const parser = openWorkerParser()
   try {
-    const report = await drainOnce(run, mailbox, parser, { deadline: never, signal })
+    const report = await drainOnce(run, mailbox, { parser }, { deadline: never, signal })
     output.note(`mailsluice: repair: ${reportText(mailbox, report, false)}`)
     if (report.error) throw report.error
   } finally {

@@ -4,6 +4,7 @@ import type { MailboxConfig } from '../../shared/contract/config.ts'
 import type { MailboxId } from '../../shared/contract/ids.ts'
 import { never } from '../../shared/deadline.ts'
 import type { DrainReport } from '../../shared/drain/report.ts'
+import { openRoom } from '../../shared/drain/room.ts'
 import { drain } from '../../shared/drain.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 import { RELAY } from '../../shared/limits.ts'
@@ -91,6 +92,7 @@ class Relaying {
   readonly #run: Run
   readonly #settings: () => Settings
   readonly #parser = openWorkerParser()
+  readonly #room = openRoom()
   readonly #drains: LocalDrains
   /** Drops the sessions of drains. */
   readonly #dropping = new AbortController()
@@ -191,7 +193,13 @@ class Relaying {
       ({ message }) => output.note(`mailsluice: ${mailbox.id}: the suspension could not be kept: ${message}`),
     )
     try {
-      const ports = { ...stores, parser: this.#parser, spool, openMailbox: visit.openMailbox }
+      const ports = {
+        ...stores,
+        parser: this.#parser,
+        room: this.#room,
+        spool,
+        openMailbox: visit.openMailbox,
+      }
       const { routes } = this.#settings().config
       const report = await drain({ mailbox, routes }, ports, { deadline: never, signal })
       await visit.ended(report.error)

@@ -11,6 +11,7 @@ import type { Parser } from '../parser/parser.ts'
 import type { EventQueues } from '../queue/queue.ts'
 import type { StateStore } from '../state/state.ts'
 import type { DrainProgress } from './report.ts'
+import type { Room } from './room.ts'
 
 /** What a drain needs of the world. Whoever opens them closes them; the session alone is opened and closed by the drain. */
 export interface DrainPorts {
@@ -26,6 +27,8 @@ export interface DrainPorts {
   readonly queues: EventQueues
   readonly parser: Parser
   readonly spool: Spool
+  /** Shared with other drains of the process, of which it bounds the memory. @default one of its own */
+  readonly room?: Room | undefined
 }
 
 /** What is drained, and by which rules. */

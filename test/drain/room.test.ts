@@ -43,3 +43,23 @@ test('a message larger than the room enters when it is empty', async () => {
   room.leave(1)
   assert.equal(await settles(large), true)
 })
+
+test('who waits first enters first, a small message behind a large one too, so that no drain starves another', async () => {
+  const room = new Room(10, 100)
+  const entered: string[] = []
+  const enter = (who: string, octets: number) => room.enter(octets).then(() => entered.push(who))
+  await room.enter(60)
+  await room.enter(30)
+  const waiting = [enter('large', 80), enter('small', 5), enter('last', 15)]
+  await new Promise(setImmediate)
+  assert.deepEqual(entered, [])
+
+  room.leave(60)
+  await new Promise(setImmediate)
+  assert.deepEqual(entered, [])
+
+  room.leave(30)
+  await new Promise(setImmediate)
+  assert.deepEqual(entered, ['large', 'small', 'last'])
+  await Promise.all(waiting)
+})
