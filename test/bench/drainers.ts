@@ -9,7 +9,8 @@ export type Protocol = 'imap' | 'pop3'
 
 export interface Account {
   readonly port: number
-  readonly user: string
+  /** Of the mailboxes, all with the same password. */
+  readonly users: readonly string[]
   readonly password: string
   /** File of the authority's certificate. */
   readonly ca: string
@@ -45,9 +46,9 @@ function limit(protocol: Protocol): Drainer {
     protocol,
     kind: 'limit',
     missing: there,
-    command: (_, { port, ca, user, password }) => ({
+    command: (_, { port, ca, users, password }) => ({
       program: process.execPath,
-      args: [RAW, protocol, String(port), ca, user, password],
+      args: [RAW, protocol, String(port), ca, password, ...users],
     }),
   }
 }
@@ -58,12 +59,13 @@ function ours(protocol: Protocol, kind: 'ours' | 'dry-run'): Drainer {
     protocol,
     kind,
     missing: there,
-    command(folder, { port, ca, user, password }) {
-      const mailbox = { id: 'bench', protocol, host: 'localhost', port, ca, user, credential: 'env:PASSWORD' }
+    command(folder, { port, ca, users, password }) {
+      const common = { protocol, host: 'localhost', port, ca, credential: 'env:PASSWORD' }
+      const mailboxes = users.map((user) => ({ id: user, user, ...common }))
       // JSON is YAML.
       writeFileSync(
         join(folder, 'mailsluice.yaml'),
-        JSON.stringify({ queues: { default: 'mail-events' }, mailboxes: [mailbox] }),
+        JSON.stringify({ queues: { default: 'mail-events' }, mailboxes }),
       )
       const dry = kind === 'dry-run' ? ['--dry-run'] : []
       return {
@@ -89,8 +91,9 @@ function rival(
     slow,
     missing: () => (isInstalled(program) ? undefined : `${program} is not installed`),
     command(folder, account) {
-      if (program !== 'mbsync')
-        for (const part of ['new', 'cur', 'tmp']) mkdirSync(join(folder, 'mail', part), { recursive: true })
+      for (const user of program === 'mbsync' ? [] : account.users)
+        for (const part of ['new', 'cur', 'tmp'])
+          mkdirSync(join(folder, 'mail', user, part), { recursive: true })
       return { program, keeps: 'mail', ...command(folder, account) }
     },
   }
@@ -102,15 +105,15 @@ function isInstalled(program: string): boolean {
 }
 
 /** Writes a file that may hold a password, and returns its path. */
-function settings(folder: string, lines: readonly string[]): string {
-  const path = join(folder, 'settings')
+function settings(folder: string, lines: readonly string[], name = 'settings'): string {
+  const path = join(folder, name)
   writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 })
   return path
 }
 
-function mpop(folder: string, { port, ca, user, password }: Account) {
-  const file = settings(folder, [
-    'account a',
+function mpop(folder: string, { port, ca, users, password }: Account) {
+  const lines = users.flatMap((user) => [
+    `account ${user}`,
     'host 127.0.0.1',
     `port ${port}`,
     'tls on',
@@ -120,18 +123,19 @@ function mpop(folder: string, { port, ca, user, password }: Account) {
     'auth user',
     `user ${user}`,
     `password ${password}`,
-    `delivery maildir ${folder}/mail`,
-    `uidls_file ${folder}/uidls`,
+    `delivery maildir ${folder}/mail/${user}`,
+    `uidls_file ${folder}/uidls-${user}`,
     'keep on',
     'only_new off',
     'pipelining on',
   ])
-  return { args: ['-C', file, '-q', 'a'] }
+  return { args: ['-C', settings(folder, lines), '-q', '-a'] }
 }
 
-function mbsync(folder: string, { port, ca, user, password }: Account) {
-  const file = settings(folder, [
-    'IMAPAccount a',
+function mbsync(folder: string, { port, ca, users, password }: Account) {
+  mkdirSync(join(folder, 'mail'))
+  const lines = users.flatMap((user) => [
+    `IMAPAccount ${user}`,
     'Host localhost',
     `Port ${port}`,
     `User ${user}`,
@@ -140,30 +144,33 @@ function mbsync(folder: string, { port, ca, user, password }: Account) {
     `CertificateFile ${ca}`,
     'AuthMechs LOGIN',
     '',
-    'IMAPStore far',
-    'Account a',
+    `IMAPStore far-${user}`,
+    `Account ${user}`,
     '',
-    'MaildirStore near',
+    `MaildirStore near-${user}`,
     `Path ${folder}/`,
-    `Inbox ${folder}/mail`,
+    `Inbox ${folder}/mail/${user}`,
     '',
-    'Channel c',
-    'Far :far:',
-    'Near :near:',
+    `Channel ${user}`,
+    `Far :far-${user}:`,
+    `Near :near-${user}:`,
     'Patterns INBOX',
     'Create Near',
     'Sync PullNew',
-    `SyncState ${folder}/state-`,
+    `SyncState ${folder}/state-${user}-`,
+    '',
   ])
-  return { args: ['-q', '-c', file, 'c'] }
+  return { args: ['-q', '-c', settings(folder, lines), '-a'] }
 }
 
 function fetchmail(protocol: Protocol) {
-  return (folder: string, { port, ca, user, password }: Account) => {
+  return (folder: string, { port, ca, users, password }: Account) => {
     const file = settings(folder, [
       `poll 127.0.0.1 protocol ${protocol} port ${port}`,
-      `  user "${user}" password "${password}" ssl sslproto "TLS1.2+" sslcertck sslcertfile "${ca}" sslcommonname localhost`,
-      `  keep fetchall mda "cat > ${folder}/mail/new/$$"`,
+      ...users.flatMap((user) => [
+        `  user "${user}" password "${password}" ssl sslproto "TLS1.2+" sslcertck sslcertfile "${ca}" sslcommonname localhost`,
+        `  keep fetchall mda "cat > ${folder}/mail/${user}/new/$$"`,
+      ]),
     ])
     const own = ['--pidfile', join(folder, 'pid'), '--idfile', join(folder, 'ids')]
     return { args: ['-f', file, '--nodetach', '--nosyslog', '--silent', ...own] }
@@ -171,26 +178,32 @@ function fetchmail(protocol: Protocol) {
 }
 
 function getmail(protocol: Protocol) {
-  return (folder: string, { port, ca, user, password }: Account) => {
-    settings(folder, [
-      '[retriever]',
-      `type = Simple${protocol.toUpperCase()}SSLRetriever`,
-      'server = localhost',
-      `port = ${port}`,
-      `username = ${user}`,
-      `password = ${password}`,
-      'timeout = 60',
-      `ca_certs = ${ca}`,
-      ...(protocol === 'imap' ? ['mailboxes = ("INBOX",)'] : []),
-      '[destination]',
-      'type = Maildir',
-      `path = ${folder}/mail/`,
-      '[options]',
-      'read_all = true',
-      'delete = false',
-      'verbose = 0',
-    ])
-    return { args: ['--getmaildir', folder, '--rcfile', 'settings'] }
+  return (folder: string, { port, ca, users, password }: Account) => {
+    const files = users.map((user) =>
+      settings(
+        folder,
+        [
+          '[retriever]',
+          `type = Simple${protocol.toUpperCase()}SSLRetriever`,
+          'server = localhost',
+          `port = ${port}`,
+          `username = ${user}`,
+          `password = ${password}`,
+          'timeout = 60',
+          `ca_certs = ${ca}`,
+          ...(protocol === 'imap' ? ['mailboxes = ("INBOX",)'] : []),
+          '[destination]',
+          'type = Maildir',
+          `path = ${folder}/mail/${user}/`,
+          '[options]',
+          'read_all = true',
+          'delete = false',
+          'verbose = 0',
+        ],
+        `settings-${user}`,
+      ),
+    )
+    return { args: ['--getmaildir', folder, ...files.flatMap((file) => ['--rcfile', file])] }
   }
 }
 

@@ -2,17 +2,11 @@ import { readFileSync } from 'node:fs'
 import { connect, type TLSSocket } from 'node:tls'
 
 // The limit: asks for a whole mailbox in as few round trips as the protocol has, and reads the octets without looking at them.
-// `raw-client.ts imap|pop3 PORT CA_FILE USER PASSWORD`, prints the number of messages.
+// `raw-client.ts imap|pop3 PORT CA_FILE PASSWORD USER…`, prints the number of messages. Several mailboxes are read one after the other.
 
-const [protocol, port, ca = '', user, password] = process.argv.slice(2)
+const [protocol, port, ca = '', password, ...users] = process.argv.slice(2)
 
-const socket = connect({
-  port: Number(port),
-  host: '127.0.0.1',
-  servername: 'localhost',
-  ca: readFileSync(ca),
-})
-socket.setNoDelay(true)
+let socket: TLSSocket
 
 /** Resolves to what came until it fits. */
 function until(pattern: RegExp): Promise<string> {
@@ -51,7 +45,7 @@ function counted(mark: Buffer, end: (count: number, tail: Buffer) => boolean): P
   })
 }
 
-async function imap(): Promise<number> {
+async function imap(user: string): Promise<number> {
   await until(/\r\n/)
   socket.write(`a1 LOGIN ${user} ${password}\r\na2 EXAMINE INBOX\r\na3 UID FETCH 1:* (UID BODY.PEEK[])\r\n`)
   return counted(Buffer.from(' FETCH (UID '), (_, octets) =>
@@ -59,7 +53,7 @@ async function imap(): Promise<number> {
   )
 }
 
-async function pop3(): Promise<number> {
+async function pop3(user: string): Promise<number> {
   await until(/\r\n/)
   socket.write(`USER ${user}\r\nPASS ${password}\r\nSTAT\r\n`)
   const said = await until(/(\r\n.*){2}\r\n$/s)
@@ -68,10 +62,13 @@ async function pop3(): Promise<number> {
   return counted(Buffer.from('\r\n.\r\n'), (count) => count === messages)
 }
 
-async function secured(over: TLSSocket): Promise<void> {
-  await new Promise<void>((resolve, reject) => over.once('secureConnect', resolve).once('error', reject))
+let messages = 0
+for (const user of users) {
+  socket = connect({ port: Number(port), host: '127.0.0.1', servername: 'localhost', ca: readFileSync(ca) })
+  socket.setNoDelay(true)
+  await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
+  messages += await (protocol === 'imap' ? imap(user) : pop3(user))
+  socket.destroy()
 }
-
-await secured(socket)
-console.log(await (protocol === 'imap' ? imap() : pop3()))
+console.log(messages)
 process.exit()
