@@ -272,6 +272,10 @@ export const EXPORT = {
   fetchedAhead: 32,
   /** Above this a message waits on disk. */
   memoryMessageOctets: 1 * MIB,
+  /** Files of messages that are written, and in the end synced, at the same time: more than the system has threads for them. */
+  filesAtOnce: 16,
+  /** Gathered for one write: small messages are thousands in a part. */
+  writeOctets: 256 * KIB,
 } as const
 
 /** Announcing again. */

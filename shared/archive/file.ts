@@ -174,8 +174,8 @@ export function openFileArchive(folder: string): Archive {
       })
       try {
         const facts = await factsOf(key, (await handle.stat()).size)
-        // The stream closes the handle.
-        const source = handle.createReadStream({ highWaterMark: 256 * 1024 })
+        // The stream closes the handle. It makes a buffer of its highWaterMark for each read: most messages are far smaller.
+        const source = handle.createReadStream({ highWaterMark: Math.min(facts.octets + 1, READ_OCTETS) })
         return { body: storedOctets(path, source, facts), facts }
       } catch (error) {
         await handle.close()
@@ -210,6 +210,8 @@ export function openFileArchive(folder: string): Archive {
   }
   return inWordsOfTheArchive(`archive ${root}`, archive)
 }
+
+const READ_OCTETS = 256 * 1024
 
 /** Translates what the file system fails with, once, for every method. */
 function inWordsOfTheArchive(where: string, archive: Archive): Archive {

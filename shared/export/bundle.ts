@@ -1,16 +1,14 @@
-import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
-import { Readable } from 'node:stream'
-import { ZipFile } from 'yazl'
 import type { Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
+import { memoryOctets } from '../octets.ts'
 import type { Prover } from '../operations/prove.ts'
 import type { ArchivedMessage } from '../operations/query.ts'
 import { readSeal, type SignedSeal } from '../seal/seal.ts'
 import type { Signer } from '../seal/signer.ts'
-import { openFileWriter } from './file-writer.ts'
 import type { ExportFormat, Part } from './part.ts'
 import { signature } from './signed-sums.ts'
+import { openZip } from './zip.ts'
 
 /** The evidence bundle: ZIP files that whoever gets one can check with sha256sum and openssl, and with `archive verify-proof`. */
 export function bundleFormat({
@@ -27,6 +25,7 @@ export function bundleFormat({
     name: 'bundle',
     ending: 'zip',
     perMailbox: false,
+    addsAtOnce: 1,
     open: (file) => openBundle(file, prover, signer, readme),
     sums: async (file, sha256) => [`${sha256}  ${basename(file)}`],
   }
@@ -45,9 +44,9 @@ async function openBundle(file: string, prover: Prover, signer: Signer, readme: 
     return counts[mailbox]
   }
   const addText = async (name: string, text: string | Buffer): Promise<void> => {
-    const content = Buffer.from(text)
-    sums.push(`${createHash('sha256').update(content).digest('hex')}  ${name}`)
-    await zip.add(name, content.length, () => Readable.from([content], { objectMode: false }))
+    const content = memoryOctets(Buffer.from(text))
+    sums.push(`${content.sha256}  ${name}`)
+    await zip.add(name, content)
   }
   const fail = (message: ArchivedMessage, { code, message: reason }: IngestError): void => {
     const { mailbox, entry } = message
@@ -60,7 +59,7 @@ async function openBundle(file: string, prover: Prover, signer: Signer, readme: 
       const { mailbox, seq, archivedAt, entry } = message
       const digest = entry.sha256 as Sha256
       const name = `messages/${mailbox}/${digest}.eml`
-      await zip.add(name, octets.length, () => octets.open())
+      await zip.add(name, octets)
       sums.push(`${octets.sha256}  ${name}`)
       const count = countOf(mailbox)
       count.messages++
@@ -100,8 +99,8 @@ async function openBundle(file: string, prover: Prover, signer: Signer, readme: 
       await addText('README.txt', readme)
       const text = Buffer.from(lines(sums))
       const signed = await signature(text, signer)
-      await zip.add('SHA256SUMS', text.length, () => Readable.from([text], { objectMode: false }))
-      await zip.add('SHA256SUMS.sig', signed.length, () => Readable.from([signed], { objectMode: false }))
+      await zip.add('SHA256SUMS', memoryOctets(text))
+      await zip.add('SHA256SUMS.sig', memoryOctets(signed))
       return zip.end()
     },
     abort: () => zip.abort(),
@@ -110,45 +109,3 @@ async function openBundle(file: string, prover: Prover, signer: Signer, readme: 
 
 /** What leaves a message without proof, and the export with the message. */
 const UNPROVEN: ReadonlySet<string> = new Set(['NOT_SEALED', 'SEAL_INVALID', 'LEDGER_CORRUPT'])
-
-interface Zip {
-  /** Resolves when the octets are handed on, so that no more of an entry is in memory than a chunk. */
-  add(name: string, octets: number, open: () => Readable): Promise<void>
-  end(): Promise<string>
-  abort(): Promise<void>
-}
-
-async function openZip(file: string): Promise<Zip> {
-  const zip = new ZipFile()
-  const writer = await openFileWriter(file)
-  const broken = new Promise<never>((_, reject) => {
-    zip.on('error', reject)
-  })
-  broken.catch(() => undefined)
-  const written = (async () => {
-    for await (const chunk of zip.outputStream as AsyncIterable<Buffer>) await writer.write(chunk)
-  })()
-  written.catch(() => undefined)
-  /** Time stamps of entries have no zone and tell nothing: the same content is the same file. */
-  const mtime = new Date(1980, 0, 1)
-  return {
-    async add(name, octets, open) {
-      const read = new Promise<void>((resolve, reject) => {
-        zip.addReadStreamLazy(name, { compress: false, size: octets, mtime, mode: 0o100644 }, (give) => {
-          const stream = open()
-          stream.once('close', resolve)
-          stream.once('error', reject)
-          give(null, stream)
-        })
-      })
-      // Whichever ends first: after a failure of the disk nothing is read any more.
-      await Promise.race([read, broken, written.then(() => read)])
-    },
-    async end() {
-      zip.end({ forceZip64Format: true, comment: '' })
-      await Promise.race([written, broken])
-      return writer.end()
-    },
-    abort: () => writer.abort(),
-  }
-}

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { IngestError } from '../errors.ts'
+import { EXPORT } from '../limits.ts'
 
 /** A file that is written once from its start to its end, with its SHA-256 on the way. */
 export interface FileWriter {
+  /** Written by now. */
   readonly octets: number
+  /** One at a time; small chunks are gathered. What it was given may change when it resolves. */
   write(chunk: Uint8Array | string): Promise<void>
   /** On the disk now; resolves to the SHA-256. */
   end(): Promise<string>
@@ -18,27 +21,42 @@ export async function openFileWriter(path: string): Promise<FileWriter> {
       cause,
     })
   const hash = createHash('sha256')
+  const gathered = Buffer.allocUnsafeSlow(EXPORT.writeOctets)
+  let filled = 0
   let octets = 0
   const handle: FileHandle = await open(path, 'w', 0o600).catch((cause: unknown) => {
     throw failed(cause)
   })
+  const put = async (content: Uint8Array): Promise<void> => {
+    hash.update(content)
+    await handle.writeFile(content).catch((cause: unknown) => {
+      throw failed(cause)
+    })
+  }
+  const flush = async (): Promise<void> => {
+    if (filled === 0) return
+    const content = gathered.subarray(0, filled)
+    filled = 0
+    await put(content)
+  }
   return {
     get octets() {
       return octets
     },
     async write(chunk) {
       const content = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-      hash.update(content)
       octets += content.length
-      await handle.writeFile(content).catch((cause: unknown) => {
-        throw failed(cause)
-      })
+      if (filled + content.length > gathered.length) await flush()
+      if (content.length > gathered.length) return put(content)
+      gathered.set(content, filled)
+      filled += content.length
     },
     async end() {
       try {
-        await handle.sync()
-      } catch (cause) {
-        throw failed(cause)
+        await flush()
+        await handle.sync().catch((cause: unknown) => {
+          throw failed(cause)
+        })
       } finally {
         await handle.close()
       }

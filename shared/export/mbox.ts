@@ -16,6 +16,7 @@ export function mboxFormat(): ExportFormat {
     name: 'mbox',
     ending: 'mbox',
     perMailbox: true,
+    addsAtOnce: 1,
     async open(file) {
       const writer = await openFileWriter(file)
       return {

@@ -19,6 +19,8 @@ export interface ExportFormat {
   readonly ending: string
   /** Whether a part holds messages of one mailbox alone. */
   readonly perMailbox: boolean
+  /** How many messages may be given to `add` before the first of them is done. */
+  readonly addsAtOnce: number
   /** `file` is not there yet. */
   open(file: string): Promise<Part>
   /** Lines of SHA256SUMS for a part that is done: as sha256sum writes them, paths relative to the folder of the export. */

@@ -7,6 +7,7 @@ import { type FetchedFromArchive, fetchAhead } from '../export/fetch-ahead.ts'
 import { type ExportState, nameFile, readState, saveState, writeSums } from '../export/folder.ts'
 import type { ExportFormat, Part } from '../export/part.ts'
 import { EXPORT } from '../limits.ts'
+import type { Octets } from '../octets.ts'
 import { type ArchivedMessage, findByQuery, type MessageQuery, type QueryPorts } from './query.ts'
 
 // Messages to files, in parts. A part is complete or not there: it gets its name when it is, and then the state of the export says so. An export that was
@@ -89,6 +90,7 @@ class Writing {
   #octets = 0
   #errors = 0
   #last: ArchivedMessage | undefined
+  readonly #adding: Promise<void>[] = []
 
   constructor(state: ExportState, folder: string, format: ExportFormat, options: ExportOptions) {
     this.#state = state
@@ -99,37 +101,52 @@ class Writing {
 
   /** False when it was stopped. */
   async write(fetched: AsyncIterable<FetchedFromArchive>): Promise<boolean> {
-    const { keepGoing = () => true, progress } = this.#options
+    const { keepGoing = () => true } = this.#options
     let part: Part | undefined
     try {
-      for await (const { message, octets, error } of fetched) {
-        try {
-          if (!keepGoing()) return false
-          if (part && this.#isFull(message)) {
-            await this.#close(part)
-            part = undefined
-          }
-          part ??= await this.#format.open(this.#partialOf(message))
-          if (octets) {
-            await part.add(message, octets)
-            this.#messages++
-            this.#octets += octets.length
-          } else {
-            await part.miss(message, error as IngestError)
-            this.#errors++
-          }
-          this.#last = message
-        } finally {
-          await octets?.discard()
+      for await (const one of fetched) {
+        if (!keepGoing()) {
+          await one.octets?.discard()
+          return false
         }
-        progress?.(this.#messages, this.#octets)
+        if (part && this.#isFull(one.message)) {
+          await this.#close(part)
+          part = undefined
+        }
+        part ??= await this.#open(one)
+        await this.#add(part, one)
       }
       if (part) await this.#close(part)
       part = undefined
       return true
     } finally {
+      await Promise.allSettled(this.#adding)
       await part?.abort()
     }
+  }
+
+  async #open({ message, octets }: FetchedFromArchive): Promise<Part> {
+    try {
+      return await this.#format.open(this.#partialOf(message))
+    } catch (error) {
+      await octets?.discard()
+      throw error
+    }
+  }
+
+  /** Waits for as many as have to be done first, not for this one. */
+  async #add(part: Part, { message, octets, error }: FetchedFromArchive): Promise<void> {
+    const added = octets ? addAndDiscard(part, message, octets) : part.miss(message, error as IngestError)
+    // Its failure is met when its turn comes.
+    added.catch(() => undefined)
+    this.#adding.push(added)
+    if (octets) {
+      this.#messages++
+      this.#octets += octets.length
+    } else this.#errors++
+    this.#last = message
+    this.#options.progress?.(this.#messages, this.#octets)
+    if (this.#adding.length >= this.#format.addsAtOnce) await this.#adding.shift()
   }
 
   #isFull({ mailbox }: ArchivedMessage): boolean {
@@ -152,6 +169,7 @@ class Writing {
   }
 
   async #close(part: Part): Promise<void> {
+    while (this.#adding.length > 0) await this.#adding.shift()
     const last = this.#last as ArchivedMessage
     const sha256 = await part.end()
     const file = this.#nameOf(last)
@@ -164,6 +182,14 @@ class Writing {
     this.#messages = 0
     this.#octets = 0
     this.#errors = 0
+  }
+}
+
+async function addAndDiscard(part: Part, message: ArchivedMessage, octets: Octets): Promise<void> {
+  try {
+    await part.add(message, octets)
+  } finally {
+    await octets.discard()
   }
 }
 

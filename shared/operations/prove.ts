@@ -97,16 +97,15 @@ export function openProver(archive: Archive): Prover {
   }
 
   /** The last one that was read: messages are mostly asked for segment by segment. */
-  let read: { readonly key: ObjectKey; readonly segment: Promise<StoredSegment> } | undefined
+  let read: { readonly key: ObjectKey; readonly lines: Promise<SegmentLines> } | undefined
 
   const lineOf = async (mailbox: MailboxId, seq: number, message: Sha256): Promise<LedgerLine> => {
     const key = ledgerKey(mailbox, seq)
-    if (read?.key !== key) read = { key, segment: readSegment(mailbox, archive, seq) }
-    const { entries, content, sha256 } = await read.segment
-    const index = entries.findIndex((entry) => entry.type === 'message' && entry.sha256 === message)
-    if (index < 0) throw new IngestError('LEDGER_CORRUPT', `${key} does not name ${message}`)
-    const [header, ...lines] = linesOf(content).map((line) => line.toString('utf8')) as [string, ...string[]]
-    return { line: index + 2, entry: lines[index] as string, header, sha256 }
+    if (read?.key !== key) read = { key, lines: readSegment(mailbox, archive, seq).then(linesIn) }
+    const { lines, named, sha256 } = await read.lines
+    const line = named.get(message)
+    if (line === undefined) throw new IngestError('LEDGER_CORRUPT', `${key} does not name ${message}`)
+    return { line, entry: lines[line - 1] as string, header: lines[0] as string, sha256 }
   }
 
   return {
@@ -133,6 +132,20 @@ export function openProver(archive: Archive): Prover {
       }
     },
   }
+}
+
+interface SegmentLines {
+  readonly lines: readonly string[]
+  /** Number of the first line that names a message. The header is line 1. */
+  readonly named: ReadonlyMap<string, number>
+  readonly sha256: Sha256
+}
+
+function linesIn({ entries, content, sha256 }: StoredSegment): SegmentLines {
+  const named = new Map<string, number>()
+  for (const [index, entry] of entries.entries())
+    if (entry.type === 'message' && !named.has(entry.sha256)) named.set(entry.sha256, index + 2)
+  return { lines: linesOf(content).map((line) => line.toString('utf8')), named, sha256 }
 }
 
 /** Of ten years, every day; each holds the coverage of all ledgers. */

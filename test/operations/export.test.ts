@@ -14,6 +14,7 @@ import { emlFormat } from '../../shared/export/eml-folder.ts'
 import { mboxFormat } from '../../shared/export/mbox.ts'
 import type { ExportFormat } from '../../shared/export/part.ts'
 import { bundleReadme } from '../../shared/export/readme.ts'
+import { EXPORT } from '../../shared/limits.ts'
 import { type ExportOptions, exportMessages } from '../../shared/operations/export.ts'
 import { openProver } from '../../shared/operations/prove.ts'
 import type { MessageQuery } from '../../shared/operations/query.ts'
@@ -115,6 +116,22 @@ describe('an export', () => {
     }
     checkSums(folder)
     assert.equal(readFileSync(join(folder, 'SHA256SUMS'), 'utf8').split('\n').length, TEXTS.length + 1)
+  })
+
+  test('lists .eml files in the order of the archive, whichever is written first', async () => {
+    const own = new DrainWorld()
+    const texts = [message('large', 'x'.repeat(2 * EXPORT.memoryMessageOctets)), ...TEXTS]
+    for (const text of texts) own.store.deliver(text)
+    await own.drain()
+    const folder = newFolder()
+    await exportMessages({}, { folder, format: emlFormat() }, [INVOICES], own.ports())
+
+    checkSums(folder)
+    const listed = readFileSync(join(folder, 'SHA256SUMS'), 'utf8').trimEnd().split('\n')
+    assert.deepEqual(
+      listed.map((line) => line.slice(0, 64)),
+      texts.map((text) => digestOf(text)),
+    )
   })
 
   test('as mbox is what another program reads as the same messages', async () => {
