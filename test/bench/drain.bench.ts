@@ -61,7 +61,7 @@ async function measure(
 ): Promise<Measured[]> {
   const results: Measured[] = []
   for (const roundTripMs of options['round-trips'].split(',').map(Number)) {
-    const { proxy, ports } = await openProxy(server, roundTripMs)
+    const { proxy, ports } = await openProxy([server.ports.imaps, server.ports.pop3s], roundTripMs)
     const seconds = new Map(drainers.map((drainer) => [drainer, [] as number[]]))
     const processorSeconds = new Map(drainers.map((drainer) => [drainer, [] as number[]]))
     const ratios = new Map(drainers.map((drainer) => [drainer, [] as number[]]))

@@ -4,7 +4,7 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type MailServer, removeFolder } from '../support/mail-server.ts'
+import { removeFolder } from '../support/mail-server.ts'
 import type { Account, Command, Drainer } from './drainers.ts'
 
 // One drain by a process of its own, in a folder of its own.
@@ -101,10 +101,9 @@ function filesBelow(folder: string): number {
 
 /** A process that stands between, and the ports by which it is reached. */
 export async function openProxy(
-  server: MailServer,
+  ports: number[],
   roundTripMs: number,
 ): Promise<{ proxy?: ChildProcess; ports: number[] }> {
-  const ports = [server.ports.imaps, server.ports.pop3s]
   if (roundTripMs === 0) return { ports }
   const proxy = spawn(process.execPath, [PROXY, String(roundTripMs), ...ports.map(String)], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import { createRequire } from 'node:module'
 import type { AddressInfo, Server, Socket } from 'node:net'
 
@@ -62,7 +62,7 @@ interface HoodiecrowFolder {
   uidvalidity: number
 }
 
-interface Hoodiecrow {
+interface Hoodiecrow extends EventEmitter {
   readonly server: Server
   listen(port: number, host: string): void
   getMailbox(path: string): HoodiecrowFolder | undefined
@@ -102,6 +102,8 @@ export async function startImapServer(options: ImapServerOptions = {}): Promise<
     },
   })
 
+  // Each connection listens for what another one changes.
+  hoodiecrow.setMaxListeners(0)
   const sockets = new Set<Socket>()
   const received: string[] = []
   hoodiecrow.server.on('connection', (socket: Socket) => {

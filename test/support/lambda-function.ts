@@ -84,6 +84,11 @@ export class LambdaFunction {
       .map((line) => JSON.parse(line) as Record<string, unknown>)
   }
 
+  /** Of its process. @default 0 before it has started */
+  get processId(): number {
+    return this.#process?.pid ?? 0
+  }
+
   async stop(): Promise<void> {
     if (this.#process) {
       const exited = once(this.#process, 'exit')
