@@ -17,6 +17,7 @@ import { mailboxSettings, SECRET } from '../support/lambda-scene.ts'
 import { bundleForTest, LambdaWorld } from '../support/lambda-world.ts'
 import { openScriptedBuckets } from '../support/scripted-buckets.ts'
 import { openProxy } from './measured-drain.ts'
+import { processorMs } from './processor-time.ts'
 
 // What it costs to look at many mailboxes in which nothing is new: one tick of the bundled functions, each a process as Lambda runs it, over TLS to
 // a mail server at a distance, with an S3 and an SQS on this machine: `node test/bench/idle-mailboxes.bench.ts`.
@@ -32,16 +33,6 @@ const TICK_MS = 60_000
 const TICKS_A_MONTH = 730 * 60
 /** Lambda gives a function of 1769 MB one whole processor. https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
 const MIB_OF_A_PROCESSOR = 1769
-/** A tick of the clock that /proc counts processor time in. */
-const CLOCK_MS = 10
-
-/** User and system time of a process until now. */
-function processorMs(processId: number): number {
-  const fields = readFileSync(`/proc/${processId}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * CLOCK_MS
-}
 
 /** As a drain leaves a mailbox whose single message it has archived. */
 async function settle(
