@@ -204,6 +204,25 @@ const MEANING = {
     remedy:
       'A ledger cannot be searched: run `mailsluice ledger verify`, which says where it is not as written.',
   },
+  SEARCH_DENIED: {
+    scope: 'mailbox',
+    remedy:
+      'Attach the policy SearcherPolicy of the archive stack to who searches; --engine duckdb reads the ledgers without Athena.',
+  },
+  SEARCH_MISSING: {
+    scope: 'mailbox',
+    remedy:
+      'Deploy the archive stack again: it makes the workgroup, the database and the tables of a search.',
+  },
+  SEARCH_LIMITED: {
+    scope: 'session',
+    remedy:
+      'Name mailboxes (--mailbox), whose ledgers alone are read then; raise aws.search.gigabytes, or take --engine duckdb.',
+  },
+  SEARCH_UNAVAILABLE: {
+    scope: 'session',
+    remedy: 'Search again; --engine duckdb reads the ledgers without Athena.',
+  },
   SEAL_INVALID: {
     scope: 'mailbox',
     remedy:

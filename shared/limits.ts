@@ -261,6 +261,21 @@ export const SEARCH = {
   threads: 4,
   /** Segments copied from a bucket at the same time. */
   segmentsAtOnce: 16,
+
+  /** Of Athena. One request. */
+  requestConnectMs: 5 * SECOND,
+  requestMs: 30 * SECOND,
+  /** Whether a query has ended is asked first after so long, then after twice that, and so on: most take one to three seconds. */
+  pollMs: 300,
+  pollMostMs: 3 * SECOND,
+  /** One query, waiting for its turn included: 100 GB take a minute or two, and Athena itself gives up after 30. */
+  queryMs: 10 * MINUTE,
+  /** What GetQueryResults gives at most. */
+  rowsInAPage: 1_000,
+  /** Ids that are part of a query: 67 KB of the 256 that its text may have, with what else is asked for. */
+  idsInAQuery: 1_000,
+  /** Where the first query has not found enough for certain, the next one may answer with so many times as much. */
+  growth: 10,
 } as const
 
 /** Exporting messages. */

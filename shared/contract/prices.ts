@@ -20,6 +20,8 @@ export const PRICES = {
   metricMonth: 0.3,
   alarmMonth: 0.1,
   dashboardMonth: 3,
+  /** Of ledgers that a search scans; a query counts as 10 MB at least. */
+  athenaTerabyte: 5,
   /** arm64. */
   fargateCpuHour: 0.032_38,
   fargateGigabyteHour: 0.003_56,
@@ -30,3 +32,10 @@ export const PRICES = {
 
 /** A message is one PUT, and a tenth of each of three requests to SQS: sent, received and deleted in batches of ten. */
 export const PRICE_OF_A_MESSAGE = PRICES.s3Put + (3 / 10) * PRICES.sqsRequest
+
+const ATHENA_LEAST_OCTETS = 10_000_000
+
+/** Of one query that scanned so much. */
+export function priceOfScan(octets: number): number {
+  return (Math.max(octets, ATHENA_LEAST_OCTETS) / 1e12) * PRICES.athenaTerabyte
+}

@@ -1,11 +1,10 @@
 import { join, resolve } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { MailboxId } from '../contract/ids.ts'
-import { LEDGER_COLUMNS } from '../contract/ledger-table.ts'
 import { IngestError } from '../errors.ts'
-import type { MessageEntry } from '../ledger/segment.ts'
 import { SEARCH } from '../limits.ts'
-import type { LedgerSearch, SearchHit } from './search.ts'
+import { hitOf } from './answer.ts'
+import { duckDbDialect } from './dialects.ts'
+import type { LedgerSearch } from './search.ts'
 import { searchStatement } from './sql.ts'
 
 /**
@@ -29,11 +28,12 @@ export async function openDuckDbSearch(folder: string): Promise<LedgerSearch> {
   await connection.run('SET lock_configuration = true')
   return {
     async *find(query) {
-      const { sql, values } = searchStatement(query, join(root, 'ledger', '*', '*.ndjson'))
+      const { sql, values } = searchStatement(query, duckDbDialect(join(root, 'ledger', '*', '*.ndjson')))
       const bound = values.map((value) => (typeof value === 'string' ? value : listValue(value)))
       const types = values.map((value) => (typeof value === 'string' ? VARCHAR : LIST(VARCHAR)))
       for await (const rows of rowsOf(connection, sql, bound, types)) for (const row of rows) yield hitOf(row)
     },
+    bill: () => undefined,
     close() {
       connection.closeSync()
       instance.closeSync()
@@ -56,25 +56,5 @@ async function* rowsOf(
     // No ledger at all is nothing found.
     if (cause instanceof Error && /No files found/.test(cause.message)) return
     throw new IngestError('SEARCH_FAILED', cause instanceof Error ? cause.message : String(cause), { cause })
-  }
-}
-
-function hitOf({ mailbox, seq, archivedAt, certain, ...row }: Row): SearchHit {
-  const entry = Object.fromEntries(
-    Object.keys(LEDGER_COLUMNS).flatMap((name) => {
-      const value = row[name]
-      return value === null || value === undefined
-        ? []
-        : [[name, typeof value === 'bigint' ? Number(value) : value]]
-    }),
-  )
-  // UIDs are numbers in the ledger; a column has one type.
-  const id = /^\d+$/.test(String(row.epoch)) ? Number(row.id) : row.id
-  return {
-    mailbox: mailbox as MailboxId,
-    seq: Number(seq),
-    archivedAt: archivedAt as string,
-    certain: certain === true,
-    entry: { ...entry, id } as MessageEntry,
   }
 }

@@ -5,9 +5,22 @@ export interface SearchHit extends ArchivedMessage {
   readonly certain: boolean
 }
 
+/** What searches have taken so far, where somebody sends a bill for it. */
+export interface SearchBill {
+  readonly queries: number
+  readonly octetsScanned: number
+  /** By the list price. */
+  readonly usd: number
+}
+
 /** The search port: over what the ledgers say, the newest first. It sees messages that were deleted from the archive no more. */
 export interface LedgerSearch {
-  /** Rejects with SEARCH_FAILED when a ledger cannot be read. */
-  find(query: MessageQuery): AsyncIterable<SearchHit>
+  /**
+   * `wanted`: how many the caller is likely to take; taking more is no mistake, and may take an engine another query. Rejects with SEARCH_FAILED when
+   * a ledger cannot be read, and with SEARCH_… for what an engine that is not in this process answers.
+   */
+  find(query: MessageQuery, wanted?: number): AsyncIterable<SearchHit>
+  /** Undefined where nobody is paid. */
+  bill(): SearchBill | undefined
   close(): void
 }

@@ -6,6 +6,7 @@ import * as dovecot from '../support/dovecot.ts'
 import { motoMissing } from './engines/aws-engine.ts'
 import { versity } from './engines/s3-engine.ts'
 import { elasticmqMissing } from './engines/sqs-engine.ts'
+import { trinoMissing } from './engines/trino-engine.ts'
 
 // Tests whose engine is not there are skipped by name. Where they are expected to run that must not pass unnoticed:
 // MAILSLUICE_REQUIRE=dovecot,courier,… makes a missing one a failure.
@@ -16,6 +17,7 @@ const MISSING: Readonly<Record<string, () => string | undefined>> = {
   versitygw: () => (versity.binary ? undefined : versity.missing),
   elasticmq: elasticmqMissing,
   moto: motoMissing,
+  trino: trinoMissing,
   corpus: corpusMissing,
 }
 
