@@ -194,6 +194,8 @@ export const ARCHIVE = {
   slowestOctetsPerSecond: 128 * KIB,
   /** Connections of one client: as many as messages are in flight. */
   sockets: 64,
+  /** A check that found all well holds for so long: it is four requests, and drains of a busy process follow each other in seconds. */
+  checkedMs: 5 * MINUTE,
   /** Files: what a killed process left behind is removed after this; no put takes as long. */
   incomingMs: 24 * 60 * MINUTE,
 } as const

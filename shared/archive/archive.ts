@@ -81,6 +81,9 @@ export interface Archive {
   get(key: ObjectKey): Promise<{ readonly body: Readable; readonly facts: ObjectFacts }>
   /** Keys with a prefix in byte order, after `after`. Complete or an error: never a partial list. */
   list(prefix: string, after?: ObjectKey): AsyncIterable<ListedObject>
-  /** Looks whether the store can keep the promises, before any mail is touched. ARCHIVE_MISSING, ARCHIVE_MISCONFIGURED, ARCHIVE_DENIED. */
+  /**
+   * Looks whether the store can keep the promises, before any mail is touched; that it can is good for ARCHIVE.checkedMs. ARCHIVE_MISSING, ARCHIVE_MISCONFIGURED,
+   * ARCHIVE_DENIED.
+   */
   check(): Promise<ArchiveFacts>
 }

@@ -13,7 +13,7 @@ import type { ObjectKey } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import { ARCHIVE } from '../limits.ts'
 import type { Octets } from '../octets.ts'
-import type { Archive, PutResult, Retention } from './archive.ts'
+import type { Archive, ArchiveFacts, PutResult, Retention } from './archive.ts'
 import { storedOctets } from './exact-octets.ts'
 import { assertLegalKey } from './legal-key.ts'
 import { retainUntil } from './retain-until.ts'
@@ -52,6 +52,7 @@ export function openS3Archive(options: S3Options): S3Archive {
   const requests = openRequests(options)
   const { client, tries, requestMs } = requests
   const uri = (key: string): string => `s3://${bucket}/${key}`
+  let checked: { readonly facts: Promise<ArchiveFacts>; readonly untilMs: number } | undefined
   let knownRetention: Promise<Retention | undefined> | undefined
 
   /** Asked once. A default that may not be asked for is unknown, and no reason to refuse mail. */
@@ -61,6 +62,16 @@ export function openS3Archive(options: S3Options): S3Archive {
       throw error
     })
     return knownRetention
+  }
+
+  /** A failure is told to those who wait for it, and looked for anew by the next. */
+  function checkNow(): { readonly facts: Promise<ArchiveFacts>; readonly untilMs: number } {
+    const facts = checkBucket(bucket, requests)
+    const now = { facts, untilMs: Date.now() + ARCHIVE.checkedMs }
+    facts.catch(() => {
+      if (checked === now) checked = undefined
+    })
+    return now
   }
 
   async function head(key: ObjectKey): Promise<HeadObjectCommandOutput | undefined> {
@@ -170,7 +181,10 @@ export function openS3Archive(options: S3Options): S3Archive {
       } while (page.IsTruncated)
     },
 
-    check: () => checkBucket(bucket, requests),
+    check() {
+      if (!checked || Date.now() > checked.untilMs) checked = checkNow()
+      return checked.facts
+    },
 
     close: () => client.destroy(),
   }

@@ -389,6 +389,28 @@ describe('a check', () => {
       await assert.rejects(archive.check(), isCode('ARCHIVE_DENIED'))
     })
 
+  test('that found all well holds for five minutes; one that failed is made again at once', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+    let asked = 0
+    let broken = true
+    const { archive } = await withFaults(({ operation }) => {
+      if (operation === 'GetBucketVersioning') asked++
+      return broken ? { status: 403, code: 'AccessDenied' } : undefined
+    })
+
+    await assert.rejects(archive.check(), isCode('ARCHIVE_DENIED'))
+    broken = false
+    await Promise.all([archive.check(), archive.check()])
+    t.mock.timers.tick(5 * 60_000 - 1000)
+    await archive.check()
+    assert.equal(asked, 2)
+
+    t.mock.timers.tick(2000)
+    broken = true
+    await assert.rejects(archive.check(), isCode('ARCHIVE_DENIED'))
+    assert.equal(asked, 3)
+  })
+
   test('looks whether the ledger may be written too', async () => {
     const { archive } = await withFaults(({ operation, key: written }) =>
       operation === 'PutObject' && written.startsWith('ledger/')
