@@ -57,16 +57,18 @@ interface Snapshot {
 
 /**
  * Reads the ledger to its end. Rejects with LEDGER_CORRUPT when a segment is missing, unreadable or breaks the chain, and with
- * ARCHIVE_… codes. An unusable snapshot is passed over.
+ * ARCHIVE_… codes. An unusable snapshot is passed over; after a good one the ledger is listed when its next segment is there, for a segment is
+ * written only after the one before, and to look for one key costs a twelfth of a list.
  */
 export async function openLedger(mailbox: MailboxId, stores: LedgerStores): Promise<Ledger> {
-  const { snapshot, revision } = await readSnapshot(mailbox, stores)
+  const { snapshot, revision, grown } = await readSnapshot(mailbox, stores)
   const fold = snapshot ? Fold.fromJSON(mailbox, snapshot.fold) : new Fold(mailbox)
   let head = snapshot ? { seq: snapshot.seq, sha256: snapshot.sha256 } : undefined
-  for await (const segment of readSegments(mailbox, stores.archive, head)) {
-    fold.apply(segment)
-    head = { seq: segment.header.seq, sha256: segment.sha256 }
-  }
+  if (grown)
+    for await (const segment of readSegments(mailbox, stores.archive, head)) {
+      fold.apply(segment)
+      head = { seq: segment.header.seq, sha256: segment.sha256 }
+    }
   return new Ledger(mailbox, stores, fold, head, snapshot?.seen ?? {}, {
     revision,
     seq: snapshot?.seq ?? 0,
@@ -313,17 +315,22 @@ export async function readSegment(mailbox: MailboxId, archive: Archive, seq: num
   return { ...segment, content, sha256: createHash('sha256').update(content).digest('hex') as Sha256 }
 }
 
+/** `grown`: the ledger may have segments that the snapshot does not know. */
 async function readSnapshot(
   mailbox: MailboxId,
   { archive, state }: LedgerStores,
-): Promise<{ snapshot: Snapshot | undefined; revision: Revision | undefined }> {
+): Promise<{ snapshot: Snapshot | undefined; revision: Revision | undefined; grown: boolean }> {
   const entry = await state?.read(snapshotKey(mailbox))
-  if (!entry) return { snapshot: undefined, revision: undefined }
-  const snapshot = parseSnapshot(entry.content)
+  const snapshot = entry && parseSnapshot(entry.content)
+  const revision = entry?.revision
+  if (!snapshot) return { snapshot, revision, grown: true }
+  const [last, next] = await Promise.all([
+    archive.find(ledgerKey(mailbox, snapshot.seq)),
+    archive.find(ledgerKey(mailbox, snapshot.seq + 1)),
+  ])
   // A snapshot of another bucket, or of a ledger that was lost, must not hide mail.
-  const facts = snapshot && (await archive.find(ledgerKey(mailbox, snapshot.seq)))
-  const believed = facts && facts.sha256 === snapshot.sha256
-  return { snapshot: believed ? snapshot : undefined, revision: entry.revision }
+  if (last?.sha256 !== snapshot.sha256) return { snapshot: undefined, revision, grown: true }
+  return { snapshot, revision, grown: next !== undefined }
 }
 
 /** What was noted beside the ledger when a drain ended; undefined when there is no snapshot. A cache: it may be old, and is compared with nothing. */

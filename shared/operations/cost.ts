@@ -54,9 +54,9 @@ export const ASKED = {
   tick: { gets: 1, sqs: 1, logOctets: 800 },
   /** Of a group, besides its looks. SQS: received, deleted, drains asked for. */
   probe: { gets: 1, sqs: 3, logOctets: 800 },
-  look: { gets: 3, lists: 1, logOctets: 50 },
+  look: { gets: 4, lists: 0, logOctets: 50 },
   /** Besides its messages, and the check of the bucket: a function that is busy makes it once in five minutes. */
-  drain: { gets: 4, puts: 2, lists: 1, sqs: 3, logOctets: 1500 },
+  drain: { gets: 5, puts: 2, lists: 0, sqs: 3, logOctets: 1500 },
   /** Of a segment, where no case is open. */
   hold: { gets: 2, puts: 1, lists: 2, sqs: 3, logOctets: 900 },
 } as const
