@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { errnoOf } from '../../shared/archive/file-errors.ts'
 import type { MailboxId } from '../../shared/contract/ids.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 import { type Checkpoint, readCheckpoint } from '../../shared/operations/verification/checkpoint.ts'
@@ -11,6 +9,7 @@ import {
   verifyArchive,
 } from '../../shared/operations/verify-archive.ts'
 import { countOf, countText, octetsText, printable } from './output.ts'
+import { readResumeFile, removeResumeFile, saveResumeFile } from './resume-file.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
 
@@ -49,7 +48,7 @@ export async function archiveVerifyCommand(
       verified: (verified) => output.result({ type: 'verified', ...verified }, () => verifiedText(verified)),
       progress: (progress) => output.progress([progressText(progress)]),
       checkpoint: (checkpoint) => {
-        if (resume !== undefined) save(resume, checkpoint)
+        if (resume !== undefined) saveResumeFile(resume, checkpoint)
       },
     },
   )
@@ -70,7 +69,7 @@ export async function archiveVerifyCommand(
           : `not verified to the end; run it again with --resume ${resume}`,
       ),
     )
-  else if (resume !== undefined) rmSync(resume, { force: true })
+  else if (resume !== undefined) removeResumeFile(resume)
 }
 
 interface Asked {
@@ -81,34 +80,14 @@ interface Asked {
 
 /** Undefined when there is none yet. */
 function earlier(file: string, { deep, sample, mailboxes }: Asked): Checkpoint | undefined {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw new ConfigurationError('--resume', [`cannot be read: ${(error as Error).message}`])
-  }
-  const checkpoint = readCheckpoint(text)
-  if (!checkpoint)
-    throw new ConfigurationError('--resume', [
-      `${file} is not of a verification; name a file that is not there yet`,
-    ])
+  const checkpoint = readResumeFile(file, 'verification', readCheckpoint)
+  if (!checkpoint) return undefined
   const wanted = JSON.stringify([deep, sample, mailboxes ?? null])
   if (JSON.stringify([checkpoint.deep, checkpoint.sample, checkpoint.mailboxes]) !== wanted)
     throw new ConfigurationError('--resume', [
       `${file} is of a verification with other mailboxes, --deep or --sample; give the same, or remove the file`,
     ])
   return checkpoint
-}
-
-/** Whole or not at all, whenever the process ends. */
-function save(file: string, checkpoint: Checkpoint): void {
-  try {
-    writeFileSync(`${file}.new`, JSON.stringify(checkpoint))
-    renameSync(`${file}.new`, file)
-  } catch (error) {
-    throw new ConfigurationError('--resume', [`cannot be written: ${(error as Error).message}`])
-  }
 }
 
 function findingText({ kind, key, versionId, expected, found }: Finding): string {

@@ -72,10 +72,17 @@ export function addCatalogueCommands(root: Command, archive: Command, command: W
     .option('--rate <count>', 'messages a second, at most', positive)
     .option('--dry-run', 'tell what would be announced, and send nothing')
     .option('--diff', 'announce nothing: parse again, and show what is read in another way than was recorded')
+    .addOption(
+      new Option('--resume <file>', 'keep there how far it has come, and go on from there').conflicts([
+        'dryRun',
+        'diff',
+      ]),
+    )
     .addHelpText(
       'after',
       examples(
         'replay --mailbox invoices --since 2026-03-01 --queue reprocessing --rate 20',
+        'replay --all --resume replay.json',
         'replay --all --dry-run',
         'replay --all --diff --json',
       ),

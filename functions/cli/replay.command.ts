@@ -1,10 +1,13 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import * as z from 'zod'
 import { ConfigurationError } from '../../shared/errors.ts'
 import { parseAgain, replayMessages } from '../../shared/operations/replay.ts'
+import { tallySchema } from '../../shared/operations/replay-progress.ts'
 import { type ChoiceOptions, readChoice } from './choice.ts'
-import { countOf, printable } from './output.ts'
+import { countOf, countText, printable } from './output.ts'
 import { withCatalogue } from './query-ports.ts'
+import { readResumeFile, removeResumeFile, saveResumeFile } from './resume-file.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
 
@@ -14,6 +17,8 @@ export interface ReplayCommandOptions extends ChoiceOptions {
   readonly rate?: number
   readonly dryRun?: boolean
   readonly diff?: boolean
+  /** File that the place it has come to is kept in, to go on from. */
+  readonly resume?: string
 }
 
 /** Announces archived messages again, or with --diff tells what is read out of them in another way today. */
@@ -31,11 +36,15 @@ export async function replayCommand(run: Run, options: ReplayCommandOptions): Pr
   if (options.diff) return differ(run, query)
   const { routes } = settings.config
   const mailboxes = chosenMailboxes(settings.config, options.mailbox ?? [])
-  const replay = `replay-${randomUUID()}`
-  const { dryRun = false, queue, rate } = options
+  const { dryRun = false, queue, rate, resume } = options
+  // Its digest: a case may have many thousand ids, and the file is written for each message.
+  const asked = createHash('sha256').update(JSON.stringify({ query, queue })).digest('hex')
+  const earlier = resume === undefined ? undefined : earlierReplay(resume, asked)
+  const { replay, tally: from } = earlier ?? { replay: `replay-${randomUUID()}`, tally: undefined }
+  if (from) output.note(`mailsluice: going on with ${replay} after ${countOf(from.messages, 'message')}`)
   await withCatalogue(run, async ({ ports }) => {
     const { queues, derived } = run.stores
-    const report = await replayMessages(
+    const { last, ...report } = await replayMessages(
       query,
       { mailboxes, routes },
       { ...ports, queues, derived },
@@ -44,25 +53,58 @@ export async function replayCommand(run: Run, options: ReplayCommandOptions): Pr
         queue,
         rate,
         dryRun,
+        from,
+        reached: (tally) => {
+          if (resume !== undefined) saveResumeFile(resume, { v: 1, asked, replay, tally })
+        },
         keepGoing: () => !signal.aborted,
         progress: (messages) => output.progress([countOf(messages, 'message')]),
         wait: (ms) => sleep(ms, undefined, { signal }).catch(() => undefined),
       },
     )
-    output.result({ replay, ...report, ...(dryRun ? { dryRun } : {}) }, () => {
+    const resumed = from?.messages ?? 0
+    output.result({ replay, ...report, resumed, ...(dryRun ? { dryRun } : {}) }, () => {
       const each = Object.entries(report.sent).map(
         ([name, events]) => `${countOf(events, 'event')} to ${name}`,
       )
       const verb = dryRun ? 'would be announced again' : `announced again as ${replay}`
-      return `${countOf(report.messages, 'message')} ${verb}${each.length > 0 ? `: ${each.join(', ')}` : ''}`
+      const before = resumed > 0 ? `, ${countText(resumed)} of them by an earlier run` : ''
+      return `${countOf(report.messages, 'message')} ${verb}${before}${each.length > 0 ? `: ${each.join(', ')}` : ''}`
     })
     for (const { mailbox, sha256, reason } of report.failures)
       output.problem(`${mailbox}/${sha256}`, new Error(reason))
     if (report.failed > report.failures.length)
       output.problem('replay', new Error(`${countOf(report.failed, 'message')} failed in all`))
     if (signal.aborted)
-      output.problem('replay', new Error('not finished; what was announced may be announced again'))
+      output.problem(
+        'replay',
+        new Error(
+          resume === undefined
+            ? 'not finished; what was announced may be announced again'
+            : `not finished; run it again with --resume ${resume}`,
+        ),
+      )
+    else if (resume !== undefined) removeResumeFile(resume)
   })
+}
+
+const earlierSchema = z.object({ v: z.literal(1), asked: z.string(), replay: z.string(), tally: tallySchema })
+
+/** Undefined when there is none yet. */
+function earlierReplay(file: string, asked: string): z.infer<typeof earlierSchema> | undefined {
+  const earlier = readResumeFile(file, 'replay', (text) => {
+    try {
+      return earlierSchema.parse(JSON.parse(text))
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined
+      throw error
+    }
+  })
+  if (earlier && earlier.asked !== asked)
+    throw new ConfigurationError('--resume', [
+      `${file} is of a replay of another query or to another queue; give the same, or remove the file`,
+    ])
+  return earlier
 }
 
 async function differ(run: Run, query: Parameters<typeof parseAgain>[0]): Promise<void> {

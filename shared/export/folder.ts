@@ -3,12 +3,10 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { errnoOf } from '../archive/file-errors.ts'
 import { IngestError } from '../errors.ts'
-import { querySchema } from '../operations/query.ts'
+import { placeSchema, querySchema } from '../operations/query.ts'
 import type { ExportFormat } from './part.ts'
 
 // The folder of an export: what is done of it (export.json), and in the end the list of sums. Rejects with EXPORT_FAILED, whatever the disk says.
-
-const place = z.object({ mailbox: z.string(), seq: z.int(), sha256: z.string() })
 
 const stateSchema = z.object({
   v: z.literal(1),
@@ -26,7 +24,7 @@ const stateSchema = z.object({
     }),
   ),
   /** The last message of the last part. */
-  last: place.optional(),
+  last: placeSchema.optional(),
 })
 
 export type ExportState = z.infer<typeof stateSchema>

@@ -8,7 +8,7 @@ import { type ExportState, nameFile, readState, saveState, writeSums } from '../
 import type { ExportFormat, Part } from '../export/part.ts'
 import { EXPORT } from '../limits.ts'
 import type { Octets } from '../octets.ts'
-import { type ArchivedMessage, findByQuery, type MessageQuery, type QueryPorts } from './query.ts'
+import { type ArchivedMessage, findByQuery, type MessageQuery, placeOf, type QueryPorts } from './query.ts'
 
 // Messages to files, in parts. A part is complete or not there: it gets its name when it is, and then the state of the export says so. An export that was
 // interrupted goes on after its last part, and ends with the messages that were there when it began.
@@ -65,20 +65,11 @@ async function* remaining(
   query: MessageQuery,
   ports: QueryPorts,
 ): AsyncGenerator<ArchivedMessage> {
-  let passing = last !== undefined
-  for (const mailbox of Object.keys(until).sort() as MailboxId[]) {
-    if (last && mailbox < last.mailbox) continue
-    for await (const message of findByQuery(query, [mailbox], ports)) {
+  for (const mailbox of Object.keys(until).sort() as MailboxId[])
+    for await (const message of findByQuery(query, [mailbox], ports, last)) {
       if (message.seq > (until[mailbox] as number)) break
-      if (!passing) yield message
-      else if (
-        mailbox !== last?.mailbox ||
-        (message.seq === last.seq && message.entry.sha256 === last.sha256)
-      )
-        passing = false
+      yield message
     }
-    passing = false
-  }
 }
 
 class Writing {
@@ -174,8 +165,7 @@ class Writing {
     const sha256 = await part.end()
     const file = this.#nameOf(last)
     await nameFile(this.#partialOf(last), join(this.#folder, file))
-    const { mailbox, seq, entry } = last
-    this.#state.last = { mailbox, seq, sha256: entry.sha256 }
+    this.#state.last = placeOf(last)
     const [messages, octets, errors] = [this.#messages, this.#octets, this.#errors]
     this.#state.parts.push({ file, sha256, messages, octets, errors })
     await saveState(this.#folder, this.#state)

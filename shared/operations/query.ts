@@ -103,20 +103,36 @@ export function decider(
   }
 }
 
+/** Where who works through many messages has come to: the last one that is done. */
+export const placeSchema = z.object({ mailbox: z.string(), seq: z.int(), sha256: z.string() })
+
+export type Place = z.infer<typeof placeSchema>
+
+export function placeOf({ mailbox, seq, entry }: ArchivedMessage): Place {
+  return { mailbox, seq, sha256: entry.sha256 }
+}
+
 /**
  * Every message that the query means, mailbox by mailbox in the order in which they were archived. `mailboxes`: all there are; those that the query
- * does not name are not read. Holds no more than the segments that are read ahead. Rejects with ARCHIVE_…, SPOOL_FAILED and LEDGER_CORRUPT.
+ * does not name are not read. `after`: begins behind this place; mailboxes have to be in the order of their ids then. Holds no more than the segments
+ * that are read ahead. Rejects with ARCHIVE_…, SPOOL_FAILED and LEDGER_CORRUPT.
  */
 export async function* findByQuery(
   query: MessageQuery,
   mailboxes: readonly MailboxId[],
   ports: QueryPorts,
+  after?: Place,
 ): AsyncGenerator<ArchivedMessage> {
   const isMeant = decider(query, ports)
   for (const mailbox of mailboxes) {
     if (query.mailboxes && !query.mailboxes.includes(mailbox)) continue
-    for await (const message of archivedMessages(mailbox, ports.archive))
-      if (await isMeant(message)) yield message
+    if (after && mailbox < after.mailbox) continue
+    let passing = mailbox === after?.mailbox
+    for await (const message of archivedMessages(mailbox, ports.archive)) {
+      if (passing && after && message.seq <= after.seq) {
+        if (message.seq === after.seq && message.entry.sha256 === after.sha256) passing = false
+      } else if (await isMeant(message)) yield message
+    }
   }
 }
 

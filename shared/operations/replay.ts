@@ -11,6 +11,7 @@ import { openAnnouncer } from '../queue/announcer.ts'
 import type { EventQueues, OutgoingEvent } from '../queue/queue.ts'
 import { workAhead } from '../work-ahead.ts'
 import { type ArchivedMessage, findByQuery, type MessageQuery, type QueryPorts } from './query.ts'
+import { openReplayProgress, type ReplayTally } from './replay-progress.ts'
 
 // Announcing archived messages again: the path of a drain from the archive on. Nothing is recorded, for nothing has changed.
 
@@ -30,22 +31,16 @@ export interface ReplayOptions {
   readonly dryRun?: boolean | undefined
   readonly keepGoing?: (() => boolean) | undefined
   readonly progress?: ((messages: number) => void) | undefined
+  /** Where an earlier run has stopped. */
+  readonly from?: ReplayTally | undefined
+  /**
+   * Told whenever a message is done, before more is sent: who keeps it at once, and goes on from it after a death, announces again what was with the queues in that
+   * moment and no more, a batch for each queue.
+   */
+  readonly reached?: ((tally: ReplayTally) => void) | undefined
   readonly now?: (() => Date) | undefined
   /** Resolves after so many milliseconds. */
   readonly wait: (ms: number) => Promise<void>
-}
-
-export interface ReplayReport {
-  /** By queue: events that it took. One message may go to several. */
-  readonly sent: Readonly<Record<string, number>>
-  readonly messages: number
-  /** Messages that some queue refused, or that could not be read; the first REPLAY.failuresTold of them. */
-  readonly failures: readonly {
-    readonly mailbox: MailboxId
-    readonly sha256: string
-    readonly reason: string
-  }[]
-  readonly failed: number
 }
 
 /**
@@ -61,17 +56,10 @@ export async function replayMessages(
   }: { readonly mailboxes: readonly MailboxConfig[]; readonly routes: EventContext['routes'] },
   ports: ReplayPorts,
   options: ReplayOptions,
-): Promise<ReplayReport> {
-  const { queue, dryRun, keepGoing = () => true, now = () => new Date() } = options
+): Promise<ReplayTally> {
+  const { queue, dryRun, keepGoing = () => true, now = () => new Date(), from } = options
   const configured = new Map(mailboxes.map((mailbox) => [mailbox.id, mailbox]))
-  const sent: Record<string, number> = {}
-  const failures: ReplayReport['failures'][number][] = []
-  let failed = 0
-  let messages = 0
-  const fail = ({ mailbox, entry }: ArchivedMessage, reason: string): void => {
-    failed++
-    if (failures.length < REPLAY.failuresTold) failures.push({ mailbox, sha256: entry.sha256, reason })
-  }
+  const progress = openReplayProgress(from, options.reached)
   // One batch at a time: a FIFO queue keeps the order in which it is given them.
   const announcer = openAnnouncer(ports.queues, { batchesInFlight: 1 })
   const pace = pacer(options)
@@ -79,27 +67,29 @@ export async function replayMessages(
     const mailbox = configured.get(message.mailbox) as MailboxConfig
     return prepared(message, { ...ports, mailbox, routes, now, replay: options.replay }, ports)
   }
-  const found = findByQuery(query, [...configured.keys()], ports)
+  const found = findByQuery(query, [...configured.keys()].sort(), ports, from?.last)
   const underWay = new Set<Promise<void>>()
+  let read = from?.messages ?? 0
   let broken: { readonly error: unknown } | undefined
   for await (const { message, event, queues, error } of workAhead(found, REPLAY.parsedAhead, prepare)) {
     if (broken || !keepGoing()) break
-    messages++
-    options.progress?.(messages)
+    options.progress?.(++read)
+    const names = error ? [] : queue === undefined ? queues : [queue]
+    const step = progress.begin(message, names.length)
     if (error) {
-      fail(message, error.message)
+      step.failed(error.message)
       continue
     }
     if (!dryRun) await pace()
-    for (const name of queue === undefined ? queues : [queue]) {
+    for (const name of names) {
       const announced = dryRun
         ? Promise.resolve({ sent: true as const })
         : announcer.announce(name, event as OutgoingEvent)
       const told = announced
         .then(
           (result) => {
-            if (result.sent) sent[name] = (sent[name] ?? 0) + 1
-            else fail(message, `${name}: ${result.refused}`)
+            if (result.sent) step.sent(name)
+            else step.refused(`${name}: ${result.refused}`)
           },
           (error: unknown) => {
             broken ??= { error }
@@ -112,7 +102,7 @@ export async function replayMessages(
   }
   await Promise.all(underWay)
   if (broken) throw broken.error
-  return { sent, messages, failures, failed }
+  return progress.tally
 }
 
 interface Prepared {

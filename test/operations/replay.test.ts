@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { MailboxConfig } from '../../shared/contract/config.ts'
 import { eventSchema } from '../../shared/contract/event.ts'
 import type { DrainId, MailboxId } from '../../shared/contract/ids.ts'
 import { rawKey } from '../../shared/contract/object-key.ts'
+import type { RouteConfig } from '../../shared/contract/routes.ts'
 import { IngestError } from '../../shared/errors.ts'
 import { openLedger } from '../../shared/ledger/ledger.ts'
 import type { Entry, MessageEntry } from '../../shared/ledger/segment.ts'
@@ -15,6 +17,7 @@ import {
   type ReplayPorts,
   replayMessages,
 } from '../../shared/operations/replay.ts'
+import type { ReplayTally } from '../../shared/operations/replay-progress.ts'
 import type { SendResult } from '../../shared/queue/queue.ts'
 import { workAhead } from '../../shared/work-ahead.ts'
 import { DrainWorld, message } from '../support/drain-world.ts'
@@ -51,7 +54,9 @@ describe('a replay', () => {
     const report = await replay(world)
     const again = await world.takeEvents()
 
-    assert.deepEqual(report, { sent: { default: 25 }, messages: 25, failures: [], failed: 0 })
+    const { last, ...counts } = report
+    assert.deepEqual(counts, { sent: { default: 25 }, messages: 25, failures: [], failed: 0 })
+    assert.equal(`${last?.mailbox}/${last?.sha256}`, first.at(-1)?.id)
     assert.deepEqual(
       again.map(({ id }) => id),
       first.map(({ id }) => id),
@@ -159,6 +164,92 @@ describe('a replay', () => {
     }
 
     await assert.rejects(replay(world, {}, {}, { queues: missing }), { code: 'QUEUE_MISSING' })
+  })
+
+  test('goes on behind whatever place it has reached, and tells the whole in the end', async () => {
+    const world = await drained()
+    const ids = (await world.takeEvents()).map(({ id }) => id)
+    const reached: ReplayTally[] = []
+    const whole = await replay(world, {}, { reached: (tally) => reached.push(structuredClone(tally)) })
+    await world.takeEvents()
+
+    assert.deepEqual(
+      reached.map(({ messages }) => messages),
+      NAMES.map((_, n) => n + 1),
+    )
+    for (const from of reached) {
+      assert.deepEqual(await replay(world, {}, { from }), whole)
+      assert.deepEqual(
+        (await world.takeEvents()).map(({ id }) => id),
+        ids.slice(from.messages),
+      )
+    }
+  })
+
+  test('goes on in the right mailbox, whatever order the configuration has now', async () => {
+    const world = await drained(NAMES.slice(0, 3).map((name) => message(name)))
+    const other = { ...world.mailbox, id: 'later' as MailboxId }
+    const ledger = await openLedger(other.id, { archive: world.archive, state: undefined })
+    const octets = memoryOctets(Buffer.from(message('of the other')))
+    const writtenFor = { seq: 1, drain: 'd' as DrainId }
+    await world.archive.put(rawKey(other.id, octets.sha256), octets, {
+      contentType: 'message/rfc822',
+      writtenFor,
+    })
+    await ledger.commit(
+      draftOf([messageEntry('', { sha256: octets.sha256, octets: octets.length })]),
+      undefined,
+    )
+    await world.takeEvents()
+    let from: ReplayTally | undefined
+    const reached = (tally: ReplayTally): void => {
+      if (tally.messages === 2) from = structuredClone(tally)
+    }
+    await replay(world, {}, { reached }, {}, [other, world.mailbox])
+    const all = (await world.takeEvents()).map(({ id }) => id)
+    await replay(world, {}, { from }, {}, [world.mailbox, other])
+
+    assert.equal(all.length, 4)
+    assert.deepEqual(
+      (await world.takeEvents()).map(({ id }) => id),
+      all.slice(2),
+    )
+  })
+
+  test('has not reached a message before every queue has answered for it and for all before', async () => {
+    const world = await drained()
+    const { queues } = world.ports()
+    const routes: RouteConfig[] = [{ queue: ['default', 'invoices'], when: {} }]
+    const answered: Record<string, number> = { default: 0, invoices: 0 }
+    const ahead: number[] = []
+    await replayMessages(
+      {},
+      { mailboxes: [world.mailbox], routes },
+      {
+        ...world.ports(),
+        queues: {
+          ...queues,
+          send: async (queue, batch) => {
+            // One queue is slow.
+            if (queue === 'invoices') for (let turns = 0; turns < 50; turns++) await nextTurn()
+            const results = await queues.send(queue, batch)
+            answered[queue] = (answered[queue] ?? 0) + batch.length
+            return results
+          },
+        },
+      },
+      {
+        replay: 'replay-1',
+        wait: async () => {},
+        reached: ({ messages }) => {
+          assert.ok(messages <= Math.min(...Object.values(answered)))
+          ahead.push((answered.default as number) - messages)
+        },
+      },
+    )
+
+    assert.equal(ahead.length, 25)
+    assert.ok(Math.max(...ahead) > 10, `the slow queue held nothing up: ${ahead.join(' ')}`)
   })
 
   test('stops in good order', async () => {
