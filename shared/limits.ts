@@ -71,12 +71,19 @@ export const IMAP = {
   lineOctets: 16 * MIB,
   /** Messages up to this size are fetched whole in batches, larger ones in chunks. */
   wholeMessageOctets: 8 * MIB,
-  /** Octets of the first batched FETCH; the next ones grow to what `batchMs` carried, for a round trip between batches costs up to half the rate. */
-  batchOctets: 16 * MIB,
-  batchOctetsMost: 64 * MIB,
-  /** A drain that wants to stop waits for the batch that is under way, so a batch should not take longer. */
-  batchMs: 3 * SECOND,
-  batchMessages: 2_000,
+  /** Octets asked for and not yet read: at first, and at most. In between it is what `windowMs` carried. */
+  windowOctets: 16 * MIB,
+  windowOctetsMost: 64 * MIB,
+  /** A drain that wants to stop waits for what is under way, so that should not take longer. */
+  windowMs: 3 * SECOND,
+  /** The window is asked for in so many FETCHes, so that the server always has one more to go on with. */
+  windowBatches: 4,
+  /** Messages of one FETCH: a third of a second of small mail at what a server sends at best, four times what 80 ms of distance take. */
+  batchMessages: 500,
+  /** Received and not yet looked at: what a socket holds twice over. Beyond it nothing is read, which slows the server down. */
+  readAheadOctets: 512 * KIB,
+  /** What one answer to a FETCH may hold besides the message: flags and labels are a few KiB. */
+  rowOctets: 1 * MIB,
   /** Chunk of a large message: 64 KiB (the default) costs a round trip each, 129 s for 150 MB at 50 ms; 4 MiB 3 s. */
   chunkOctets: 4 * MIB,
   /** One literal: above chunk and whole message, for servers that ignore the window of a partial FETCH or lie about sizes. */

@@ -6,6 +6,7 @@ import type { IMAP } from '../limits.ts'
 import { LOOPBACK, printable } from './connection-errors.ts'
 import { toIngestError } from './imap-errors.ts'
 import { imapLogger } from './imap-transcript.ts'
+import { imapSocket, type TakenSocket } from './imap-transport.ts'
 import type { MailboxAccess, ServerFacts } from './mailbox.ts'
 import { sessionCode } from './session-end.ts'
 
@@ -30,6 +31,12 @@ export interface ImapConnection {
     work: () => Promise<T>,
     options?: { timeoutMs?: number; refused?: ErrorCode },
   ): Promise<T>
+  /** What `run` would reject with. */
+  translate(error: unknown, doing: string, refused?: ErrorCode): unknown
+  /** Takes the socket from imapflow: no command may be in flight. Whoever takes it gives it back, or calls `abort`. */
+  takeSocket(): Promise<TakenSocket>
+  /** Receives what is said while the socket is taken. */
+  readonly transcript: ((line: string) => void) | undefined
   /** The error behind a `false` with which imapflow answers some refused commands. */
   refusal(doing: string, refused?: ErrorCode): unknown
   /** The selected folder as the server described it, undefined when none is. */
@@ -71,8 +78,10 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
       `${where}: sign-in: the greeting is not that of IMAP: ${printable(said)}`,
       { cause },
     )
+  const socket = imapSocket()
   const client = new ImapFlow({
     ...options(access, limits),
+    transport: socket.transport,
     auth,
     tls: {
       minVersion: 'TLSv1.2',
@@ -165,6 +174,12 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
       capabilities: [...client.capabilities.keys()],
     },
     run,
+    translate: (error, doing, refused = 'SERVER_UNAVAILABLE') => translated(failure ?? error, doing, refused),
+    async takeSocket() {
+      await run('FETCH', () => socket.lineEnd())
+      return socket.take(limits.readAheadOctets, limits.idleMs)
+    },
+    transcript: access.transcript,
     refusal(doing, refused = 'SERVER_UNAVAILABLE') {
       const error = failure ?? logged
       if (!error && client.usable)

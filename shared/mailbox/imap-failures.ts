@@ -1,6 +1,7 @@
 import type { Uid } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import type { ImapConnection } from './imap-connection.ts'
+import type { Fetched } from './mailbox.ts'
 
 // What can be wrong with one message.
 
@@ -37,4 +38,9 @@ export function failureOf(connection: ImapConnection, id: Uid, error: unknown): 
   return new IngestError('MESSAGE_UNFETCHABLE', `${connection.where}: UID ${id}: the session broke at it`, {
     cause: error,
   })
+}
+
+/** The message, and why it was not fetched. */
+export function failed(id: Uid, error: IngestError, announcedOctets: number | undefined): Fetched {
+  return { id, octets: undefined, error, announcedOctets }
 }

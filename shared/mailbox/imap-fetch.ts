@@ -1,53 +1,24 @@
 import type { Uid } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
-import { memoryOctets, type Octets } from '../octets.ts'
 import type { ImapConnection } from './imap-connection.ts'
 import { downloadMessage } from './imap-download.ts'
-import { failureOf, gone, tooLarge, unfetchable } from './imap-failures.ts'
-import { METADATA_QUERY, metadataOf } from './imap-row.ts'
+import { failed, failureOf, gone, tooLarge, unfetchable } from './imap-failures.ts'
+import { type Doubt, judged } from './imap-judge.ts'
+import { type Known, learnSizes, sizeOf } from './imap-known.ts'
+import { type Batch, FetchPipeline } from './imap-pipeline.ts'
 import { fetchRows, isRefused } from './imap-rows.ts'
-import type { Fetched, FetchOptions, ServerMetadata } from './mailbox.ts'
+import type { Fetched, FetchOptions } from './mailbox.ts'
 import { uidRuns } from './uid-set.ts'
 
 // Fetching messages of the selected folder: sizes for a large window in one command, then messages in batches bounded by count
-// and octets, one command each; imapflow sends one command at a time. What the server answers oddly is asked again, and a
-// message that it refuses is found by halving the batch, so that it delays only itself.
-
-/** What is known of a listed folder; lives as long as its listing. */
-export interface Known {
-  readonly listed: readonly Uid[]
-  /** RFC822.SIZE as announced; 0 for a UID that the server did not answer for. */
-  readonly sizes: Map<Uid, number>
-  /** Messages whose octets did not fit RFC822.SIZE but came twice alike. */
-  wrongSizes: number
-  /** FETCHes that were refused. */
-  refusals: number
-  /** What the next batch may ask for. */
-  batchOctets: number
-}
-
-export function knowing(listed: readonly Uid[]): Known {
-  return { listed, sizes: new Map(), wrongSizes: 0, refusals: 0, batchOctets: 0 }
-}
-
-/** After so many wrong sizes that held no truncation, the server counts wrong (Exchange), and asking twice would double the traffic. */
-const WRONG_SIZES_TO_BELIEVE = 16
+// and octets, the next ones asked for before the first is there. What the server answers oddly is asked again, and a message
+// that it refuses is found by halving the batch, so that it delays only itself. Large messages come after the others.
 
 /** One broken message in a batch of 500 costs ten refusals; far more of them mean that the server refuses everything. */
 const MAX_REFUSALS = 100
 
-/** What a FETCH told about a message. */
-interface Answer {
-  readonly octets: Octets
-  readonly metadata: ServerMetadata
-  readonly announced: number | undefined
-}
-
-/** Why a message has to be asked for again. `said`: the server's refusal; `first`: the octets that did not fit their announcement. */
-interface Doubt {
-  readonly said: string
-  readonly first?: { readonly length: number; readonly sha256: string }
-}
+/** One FETCH to be made. */
+type Request = Pick<Batch, 'uids' | 'octets'>
 
 /** `uids` ascending; the folder is selected. */
 export async function* fetchMessages(
@@ -56,104 +27,91 @@ export async function* fetchMessages(
   uids: readonly Uid[],
   options: FetchOptions,
 ): AsyncGenerator<Fetched> {
-  const { limits } = connection
   for (let at = 0; at < uids.length; ) {
     if (!known.sizes.has(uids[at] as Uid)) {
       if (!options.keepGoing()) return
       await learnSizes(connection, known, uids.slice(at))
     }
-    const id = uids[at] as Uid
-    const size = sizeOf(known.sizes, id)
-    if (size > options.maxOctets) {
-      yield failed(id, tooLarge(connection, id, size, options.maxOctets), size)
-      at++
-      continue
+    const small: Uid[] = []
+    const large: Uid[] = []
+    for (; at < uids.length; at++) {
+      const id = uids[at] as Uid
+      const size = known.sizes.get(id)
+      if (size === undefined) break
+      if (size > options.maxOctets) yield failed(id, tooLarge(connection, id, size, options.maxOctets), size)
+      else if (size > connection.limits.wholeMessageOctets) large.push(id)
+      else small.push(id)
     }
-    if (!options.keepGoing()) return
-    if (size > limits.wholeMessageOctets) {
+    if (yield* fetchSmall(connection, known, small, options)) return
+    for (const id of large) {
       // One request in the eyes of keepGoing: a message that takes longer than a drain's slice would else never be fetched.
-      yield* downloadMessage(connection, id, size, options)
-      at++
-      continue
+      if (!options.keepGoing()) return
+      yield* downloadMessage(connection, id, sizeOf(known.sizes, id), options)
     }
-    const { batch, octets } = nextBatch(connection, known, uids, at, options)
-    const began = performance.now()
-    yield* fetchBatch(connection, known, batch, options)
-    // The receiver's time counts: a batch that it takes a minute over is too large, however fast the server is.
-    const carried = (octets / Math.max(1, performance.now() - began)) * limits.batchMs
-    known.batchOctets = Math.min(Math.max(carried, limits.batchOctets), limits.batchOctetsMost)
-    at += batch.length
   }
 }
 
-/** UID and RFC822.SIZE of these UIDs and of those that follow in the folder. A UID without an answer gets size 0 and is asked for all the same. */
-async function learnSizes(
-  connection: ImapConnection,
-  { sizes, listed }: Known,
-  uids: readonly Uid[],
-): Promise<void> {
-  const { sizeWindowMessages, uidSetCharacters } = connection.limits
-  const unknown = new Set<Uid>()
-  const add = (candidates: readonly Uid[]): void => {
-    for (const uid of candidates) if (unknown.size < sizeWindowMessages && !sizes.has(uid)) unknown.add(uid)
-  }
-  add(uids)
-  add(listed.slice(firstAbove(listed, uids.at(-1) as Uid)))
-  const window = [...unknown].sort((a, b) => a - b)
-  for (const run of uidRuns(window, uidSetCharacters)) {
-    try {
-      for await (const row of fetchRows(connection, run, { uid: true, size: true }, 0))
-        sizes.set(row.uid, row.size ?? 0)
-    } catch (error) {
-      if (!isRefused(error)) throw error
-    }
-    for (const uid of run) if (!sizes.has(uid)) sizes.set(uid, 0)
-    // The first run serves the messages that are wanted now; the rest is asked for when they are.
-    if (sizes.has(uids[0] as Uid)) break
-  }
-}
-
-function nextBatch(
+/** Returns whether it was stopped. */
+async function* fetchSmall(
   connection: ImapConnection,
   known: Known,
   uids: readonly Uid[],
-  at: number,
   options: FetchOptions,
-): { readonly batch: readonly Uid[]; readonly octets: number } {
-  const { batchMessages, batchOctets, wholeMessageOctets } = connection.limits
-  const most = Math.max(known.batchOctets, batchOctets)
+): AsyncGenerator<Fetched, boolean> {
+  let at = 0
+  let stopped = false
+  while (at < uids.length && !stopped) {
+    const again = new Map<Uid, Doubt>()
+    const next = (): Request | undefined => {
+      // What is doubted is asked again before anything new, for it tells how far the server can be believed.
+      if (at >= uids.length || again.size > 0 || stopped) return undefined
+      stopped = !options.keepGoing()
+      if (stopped) return undefined
+      const request = nextRequest(connection, known, uids, at)
+      at += request.uids.length
+      return request
+    }
+    yield* ask(connection, known, next, options, again)
+    if (again.size > 0) yield* askAgain(connection, known, again, options)
+  }
+  return stopped
+}
+
+function nextRequest(connection: ImapConnection, known: Known, uids: readonly Uid[], at: number): Request {
+  const { batchMessages, windowBatches, uidSetCharacters } = connection.limits
+  const most = windowOf(connection, known) / windowBatches
   const batch: Uid[] = []
   let octets = 0
   for (let next = at; next < uids.length && batch.length < batchMessages; next++) {
     const id = uids[next] as Uid
-    const size = known.sizes.get(id)
-    if (size === undefined || size > wholeMessageOctets || size > options.maxOctets) break
+    const size = sizeOf(known.sizes, id)
     if (batch.length > 0 && octets + size > most) break
     batch.push(id)
     octets += size
   }
-  return { batch, octets }
+  const [run = []] = uidRuns(batch, uidSetCharacters)
+  return requestFor(known, run)
 }
 
-async function* fetchBatch(
+function requestFor({ sizes }: Known, uids: readonly Uid[]): Request {
+  return { uids, octets: uids.reduce((sum, id) => sum + sizeOf(sizes, id), 0) }
+}
+
+function windowOf({ limits }: ImapConnection, { windowOctets }: Known): number {
+  return Math.min(Math.max(windowOctets, limits.windowOctets), limits.windowOctetsMost)
+}
+
+async function* askAgain(
   connection: ImapConnection,
   known: Known,
-  batch: readonly Uid[],
+  again: ReadonlyMap<Uid, Doubt>,
   options: FetchOptions,
 ): AsyncGenerator<Fetched> {
-  const again = new Map<Uid, Doubt>()
-  yield* ask(connection, known, batch, options, again)
-  if (again.size === 0) return
-
-  const asked = [...again.keys()].sort((a, b) => a - b)
   const still = new Map<Uid, Doubt>()
-  yield* ask(connection, known, asked, options, still, again)
+  yield* askOnce(connection, known, ascending(again.keys()), options, still, again)
   if (still.size === 0) return
 
-  const there = await stillThere(
-    connection,
-    [...still.keys()].sort((a, b) => a - b),
-  )
+  const there = await stillThere(connection, ascending(still.keys()))
   for (const [id, { said }] of still)
     yield failed(
       id,
@@ -162,109 +120,87 @@ async function* fetchBatch(
     )
 }
 
-/** Yields what is answered well; the rest is put into `again`. `before` has the first answers when this is the second time. */
-async function* ask(
+function askOnce(
   connection: ImapConnection,
   known: Known,
   uids: readonly Uid[],
   options: FetchOptions,
   again: Map<Uid, Doubt>,
-  before?: ReadonlyMap<Uid, Doubt>,
-): AsyncGenerator<Fetched> {
-  const gmail = !connection.supports('OBJECTID') && connection.supports('X-GM-EXT-1')
-  const open = new Set(uids)
-  const octets = uids.reduce((sum, id) => sum + sizeOf(known.sizes, id), 0)
-  try {
-    for (const run of uidRuns(uids, connection.limits.uidSetCharacters)) {
-      for await (const row of fetchRows(connection, run, { ...METADATA_QUERY, source: true }, octets)) {
-        open.delete(row.uid)
-        const announced = row.size
-        if (!Buffer.isBuffer(row.source) || (row.source.length === 0 && announced !== 0)) {
-          again.set(row.uid, { said: 'the server answers with no octets (NIL)' })
-          continue
-        }
-        if (row.source.length > options.maxOctets) {
-          yield failed(
-            row.uid,
-            tooLarge(connection, row.uid, row.source.length, options.maxOctets),
-            announced,
-          )
-          continue
-        }
-        const octets = await hold(connection, row.source, options)
-        const answer = { octets, metadata: metadataOf(row, gmail), announced }
-        const doubt = doubtOf(answer, known, before?.get(row.uid))
-        if (doubt === undefined) {
-          yield {
-            id: row.uid,
-            octets,
-            metadata: answer.metadata,
-            announcedOctets: octets.length === announced ? undefined : announced,
-          }
-        } else {
-          await octets.discard()
-          again.set(row.uid, doubt)
-        }
-      }
-    }
-  } catch (error) {
-    if (isRefused(error)) {
-      if (++known.refusals > MAX_REFUSALS)
-        throw new IngestError('SERVER_UNAVAILABLE', error.message, { cause: error })
-      yield* halve(connection, known, [...open], options, again, before, error)
-      return
-    }
-    const [first] = open
-    const failure = first === undefined ? undefined : failureOf(connection, first, error)
-    if (first !== undefined && failure) yield failed(first, failure, known.sizes.get(first) || undefined)
-    throw error
-  }
-  for (const id of open) again.set(id, { said: 'the server does not answer for it' })
-}
-
-async function* halve(
-  connection: ImapConnection,
-  known: Known,
-  open: readonly Uid[],
-  options: FetchOptions,
-  again: Map<Uid, Doubt>,
   before: ReadonlyMap<Uid, Doubt> | undefined,
-  refused: IngestError,
 ): AsyncGenerator<Fetched> {
-  if (open.length <= 1) {
-    for (const id of open) again.set(id, { said: refused.message })
-    return
+  const runs = uidRuns(uids, connection.limits.uidSetCharacters)
+  const next = (): Request | undefined => {
+    const run = runs.shift()
+    return run && requestFor(known, run)
   }
-  const middle = Math.ceil(open.length / 2)
-  yield* ask(connection, known, open.slice(0, middle), options, again, before)
-  yield* ask(connection, known, open.slice(middle), options, again, before)
+  return ask(connection, known, next, options, again, before)
 }
 
 /**
- * Undefined when the octets can be believed: they fit the announcement, or came twice alike. RFC822.SIZE is wrong on Exchange
- * and others, so a mismatch is doubted, not refused.
+ * Makes the FETCHes that `next` gives, several at a time, and yields what is answered well; the rest is put into `again`.
+ * `before` has the first answers when this is the second time.
  */
-function doubtOf({ octets, announced }: Answer, known: Known, before: Doubt | undefined): Doubt | undefined {
-  if (octets.length === announced) return undefined
-  if (known.wrongSizes >= WRONG_SIZES_TO_BELIEVE) return undefined
-  if (before?.first?.sha256 === octets.sha256) {
-    known.wrongSizes++
-    return undefined
+async function* ask(
+  connection: ImapConnection,
+  known: Known,
+  next: () => Request | undefined,
+  options: FetchOptions,
+  again: Map<Uid, Doubt>,
+  before?: ReadonlyMap<Uid, Doubt>,
+): AsyncGenerator<Fetched> {
+  const { windowBatches, windowMs } = connection.limits
+  const refused: { readonly open: readonly Uid[]; readonly error: IngestError }[] = []
+  let request = next()
+  if (!request) return
+  const pipeline = await FetchPipeline.open(connection)
+  try {
+    let began = performance.now()
+    while (true) {
+      const requests: Request[] = []
+      for (let octets = pipeline.octetsInFlight; request; request = next()) {
+        requests.push(request)
+        octets += request.octets
+        const full = octets >= windowOf(connection, known)
+        if (full || pipeline.batchesInFlight + requests.length >= windowBatches) {
+          request = undefined
+          break
+        }
+      }
+      pipeline.send(requests)
+      if (pipeline.batchesInFlight === 0) break
+      const answer = await pipeline.next(options)
+      if (answer.kind === 'message') {
+        const fetched = await judged(connection, known, answer, options, again, before)
+        if (fetched) yield fetched
+        continue
+      }
+      const { batch, refused: error } = answer
+      if (error) {
+        if (++known.refusals > MAX_REFUSALS)
+          throw new IngestError('SERVER_UNAVAILABLE', error.message, { cause: error })
+        refused.push({ open: [...batch.open], error })
+      } else for (const id of batch.open) again.set(id, { said: 'the server does not answer for it' })
+      // The receiver's time counts: what it takes a minute over is too much, however fast the server is.
+      const now = performance.now()
+      known.windowOctets = (batch.octets / Math.max(1, now - began)) * windowMs
+      began = now
+      if (refused.length === 0) request = next()
+    }
+  } catch (error) {
+    const { first } = pipeline
+    const failure = first === undefined ? undefined : failureOf(connection, first, error)
+    if (first !== undefined && failure) yield failed(first, failure, known.sizes.get(first) || undefined)
+    throw error
+  } finally {
+    pipeline.close()
   }
-  return {
-    said: `the server announces ${announced} octets and sends ${octets.length}${before?.first ? `, before ${before.first.length}` : ''}`,
-    first: { length: octets.length, sha256: octets.sha256 },
+  for (const { open, error } of refused) {
+    const middle = Math.ceil(open.length / 2)
+    if (open.length === 1) again.set(open[0] as Uid, { said: error.message })
+    if (open.length <= 1) continue
+    for (const half of [open.slice(0, middle), open.slice(middle)])
+      yield* askOnce(connection, known, half, options, again, before)
   }
-}
-
-/** In memory as announced; a message that turns out large goes to the spool like any large one. */
-async function hold(connection: ImapConnection, source: Buffer, { spool }: FetchOptions): Promise<Octets> {
-  const { wholeMessageOctets } = connection.limits
-  if (source.length <= wholeMessageOctets) return memoryOctets(source)
-  async function* whole(): AsyncGenerator<Buffer> {
-    yield source
-  }
-  return spool.collect(whole(), wholeMessageOctets)
 }
 
 async function stillThere(connection: ImapConnection, uids: readonly Uid[]): Promise<ReadonlySet<number>> {
@@ -280,21 +216,6 @@ async function stillThere(connection: ImapConnection, uids: readonly Uid[]): Pro
   return there
 }
 
-function sizeOf(sizes: Known['sizes'], id: Uid): number {
-  return sizes.get(id) ?? 0
-}
-
-function firstAbove(ascending: readonly Uid[], value: number): number {
-  let low = 0
-  let high = ascending.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((ascending[middle] as number) > value) high = middle
-    else low = middle + 1
-  }
-  return low
-}
-
-function failed(id: Uid, error: IngestError, announcedOctets: number | undefined): Fetched {
-  return { id, octets: undefined, error, announcedOctets }
+function ascending(uids: Iterable<Uid>): Uid[] {
+  return [...uids].sort((a, b) => a - b)
 }

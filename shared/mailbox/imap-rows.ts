@@ -18,7 +18,7 @@ export async function* fetchRows(
   const { limits, client } = connection
   const awaited = new Set<number>(uids)
   const refused = 'MESSAGE_UNFETCHABLE'
-  const doing = `FETCH of ${uids.length === 1 ? `UID ${uids[0]}` : `${uids.length} messages`}`
+  const doing = fetchOf(uids)
   let leftMs = limits.commandMs + (octets / limits.slowestOctetsPerSecond) * 1000
   const rows = client.fetch(uidSet(uids), query, { uid: true })
   let ended = false
@@ -41,6 +41,11 @@ export async function* fetchRows(
     // The receiver left: the rest of the answer would have to be read off the wire before anything else could be said.
     if (!ended) client.close()
   }
+}
+
+/** For what is said of it. */
+export function fetchOf(uids: readonly Uid[]): string {
+  return `FETCH of ${uids.length === 1 ? `UID ${uids[0]}` : `${uids.length} messages`}`
 }
 
 /** True when the server answered a FETCH with NO or BAD and gave no reason that concerns the session. */

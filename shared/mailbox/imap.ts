@@ -3,7 +3,7 @@ import { IngestError } from '../errors.ts'
 import { IMAP } from '../limits.ts'
 import { acknowledgeMessages, findOutstanding } from './imap-acknowledge.ts'
 import { connectImap, type ImapConnection, type ImapLimits } from './imap-connection.ts'
-import { fetchMessages, type Known, knowing } from './imap-fetch.ts'
+import { fetchMessages } from './imap-fetch.ts'
 import {
   epochOf,
   folderStatus,
@@ -12,6 +12,7 @@ import {
   matchFolders,
   resolveFolder,
 } from './imap-folders.ts'
+import { type Known, knowing } from './imap-known.ts'
 import { criteriaOf, searchAll, searchAmong } from './imap-search.ts'
 import type { Listing, MailboxAccess, MailboxSession, OpenMailbox, ServerId } from './mailbox.ts'
 import { isUid, sortedUids } from './uid-set.ts'

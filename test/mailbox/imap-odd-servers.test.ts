@@ -308,7 +308,8 @@ describe('IMAP, servers that answer oddly', () => {
         answers: [[/^UID FETCH/, ({ line, say }) => say(`${rows(line, 'hello', 6)}{tag} OK done\r\n`)]],
       })
 
-      await withSession(imapOpener({ ...IMAP, batchMessages: 10 }), accessTo(server), async (session) => {
+      const limits = { ...IMAP, batchMessages: 10, windowBatches: 2 }
+      await withSession(imapOpener(limits), accessTo(server), async (session) => {
         const messages = await collect(session, await session.list('INBOX'))
         assert.ok(messages.every((m) => m.octets?.length === 5 && m.announcedOctets === 6))
       })
@@ -566,7 +567,7 @@ describe('IMAP, servers that answer oddly', () => {
         const messages = await collect(session, await session.list('INBOX'))
         assert.deepEqual(
           messages.map((m) => m.error?.code ?? m.octets?.length),
-          ['MESSAGE_UNFETCHABLE', 5],
+          [5, 'MESSAGE_UNFETCHABLE'],
         )
       })
     })

@@ -9,6 +9,8 @@ export interface ScriptedClient {
   readonly times: number
   /** Octets as they are; `{tag}` stands for the tag of the command. */
   say(text: string | Buffer): void
+  /** Resolves when what was said is on its way. */
+  drained(): Promise<void>
   close(): void
 }
 
@@ -87,7 +89,13 @@ export async function startScriptedImap(options: ScriptedImapOptions = {}): Prom
           socket.write(typeof text === 'string' ? Buffer.from(text.replaceAll('{tag}', tag), 'latin1') : text)
         }
         if (typeof answer === 'string') say(answer)
-        else answer({ tag, line, times, say, close: () => socket.destroy() })
+        else {
+          const drained = async (): Promise<void> => {
+            if (!socket.writableNeedDrain) return
+            await new Promise((resolve) => socket.once('drain', resolve).once('close', resolve))
+          }
+          answer({ tag, line, times, say, drained, close: () => socket.destroy() })
+        }
       }
     })
   })

@@ -1,0 +1,63 @@
+import type { Uid } from '../contract/ids.ts'
+import type { ImapConnection } from './imap-connection.ts'
+import { fetchRows, isRefused } from './imap-rows.ts'
+import { uidRuns } from './uid-set.ts'
+
+/** What is known of a listed folder; lives as long as its listing. */
+export interface Known {
+  readonly listed: readonly Uid[]
+  /** RFC822.SIZE as announced; 0 for a UID that the server did not answer for. */
+  readonly sizes: Map<Uid, number>
+  /** Messages whose octets did not fit RFC822.SIZE but came twice alike. */
+  wrongSizes: number
+  /** FETCHes that were refused. */
+  refusals: number
+  /** What may be asked for and not yet read. */
+  windowOctets: number
+}
+
+export function knowing(listed: readonly Uid[]): Known {
+  return { listed, sizes: new Map(), wrongSizes: 0, refusals: 0, windowOctets: 0 }
+}
+
+/** UID and RFC822.SIZE of these UIDs and of those that follow in the folder. A UID without an answer gets size 0 and is asked for all the same. */
+export async function learnSizes(
+  connection: ImapConnection,
+  { sizes, listed }: Known,
+  uids: readonly Uid[],
+): Promise<void> {
+  const { sizeWindowMessages, uidSetCharacters } = connection.limits
+  const unknown = new Set<Uid>()
+  const add = (candidates: readonly Uid[]): void => {
+    for (const uid of candidates) if (unknown.size < sizeWindowMessages && !sizes.has(uid)) unknown.add(uid)
+  }
+  add(uids)
+  add(listed.slice(firstAbove(listed, uids.at(-1) as Uid)))
+  const window = [...unknown].sort((a, b) => a - b)
+  for (const run of uidRuns(window, uidSetCharacters)) {
+    try {
+      for await (const row of fetchRows(connection, run, { uid: true, size: true }, 0))
+        sizes.set(row.uid, row.size ?? 0)
+    } catch (error) {
+      if (!isRefused(error)) throw error
+    }
+    for (const uid of run) if (!sizes.has(uid)) sizes.set(uid, 0)
+    // The first run serves the messages that are wanted now; the rest is asked for when they are.
+    if (sizes.has(uids[0] as Uid)) break
+  }
+}
+
+export function sizeOf(sizes: Known['sizes'], id: Uid): number {
+  return sizes.get(id) ?? 0
+}
+
+function firstAbove(ascending: readonly Uid[], value: number): number {
+  let low = 0
+  let high = ascending.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((ascending[middle] as number) > value) high = middle
+    else low = middle + 1
+  }
+  return low
+}

@@ -1,0 +1,218 @@
+import type { Uid } from '../contract/ids.ts'
+import { IngestError } from '../errors.ts'
+import { memoryOctets, type Octets } from '../octets.ts'
+import { printable } from './connection-errors.ts'
+import type { ImapConnection } from './imap-connection.ts'
+import { type FetchRow, FetchRowReader, isFetchRow } from './imap-fetch-row.ts'
+import { ImapReader, type Line } from './imap-reader.ts'
+import { messageItems } from './imap-row.ts'
+import { fetchOf } from './imap-rows.ts'
+import type { TakenSocket } from './imap-transport.ts'
+import type { FetchOptions } from './mailbox.ts'
+import { uidSet } from './uid-set.ts'
+
+// UID FETCH of whole messages, the next ones on the wire before the first is answered (RFC 9051, 5.5), on the socket of an
+// imapflow that is between two commands. What the server says besides goes on to imapflow, so that it knows what it would know.
+
+/** One UID FETCH that is under way. */
+export interface Batch {
+  readonly uids: readonly Uid[]
+  /** As announced. */
+  readonly octets: number
+  /** UIDs without an answer yet. */
+  readonly open: Set<Uid>
+}
+
+export type Answer =
+  | { readonly kind: 'message'; readonly row: FetchRow; readonly body: Body }
+  /** The FETCH is complete. `refused`: with NO or BAD that concerns these messages only; the connection goes on. */
+  | { readonly kind: 'done'; readonly batch: Batch; readonly refused: IngestError | undefined }
+
+/** `tooLarge`: of so many octets, which were passed over. Null: NIL. */
+export type Body = Octets | null | { readonly tooLarge: number }
+
+type Sink = Pick<FetchOptions, 'maxOctets' | 'spool'>
+
+/** imapflow's tags are hexadecimal: an `M` is none of them. */
+const TAGGED = /^(M\d+) (OK|NO|BAD|BYE)(?: \[([^\]\s]+)[^\]]*\])?(?: (.*))?$/i
+/** Some servers answer what they cannot do without a tag. */
+const TAGLESS = /^()(NO|BAD)()(?:\s+(.*))?$/i
+const BYE = /^\* BYE(?: \[[^\]]*\])?(?: (.*))?$/i
+/** Lists within lists: data items have two. */
+const DEPTH = 20
+
+export class FetchPipeline {
+  readonly #connection: ImapConnection
+  readonly #socket: TakenSocket
+  readonly #reader: ImapReader
+  readonly #items: string
+  readonly #batches = new Map<string, Batch>()
+  #octetsInFlight = 0
+  #tags = 0
+
+  private constructor(connection: ImapConnection, socket: TakenSocket) {
+    this.#connection = connection
+    this.#socket = socket
+    this.#reader = new ImapReader(connection, socket)
+    this.#items = messageItems(connection.client)
+  }
+
+  /** The folder is selected and no command in flight; nothing else may be asked of the connection until `close`. */
+  static async open(connection: ImapConnection): Promise<FetchPipeline> {
+    return new FetchPipeline(connection, await connection.takeSocket())
+  }
+
+  get batchesInFlight(): number {
+    return this.#batches.size
+  }
+
+  get octetsInFlight(): number {
+    return this.#octetsInFlight
+  }
+
+  /** The message that is awaited next. */
+  get first(): Uid | undefined {
+    for (const { open } of this.#batches.values()) for (const id of open) return id
+    return undefined
+  }
+
+  /** `uids` ascending, their set no longer than a command line may be. */
+  send(requests: readonly Pick<Batch, 'uids' | 'octets'>[]): void {
+    if (requests.length === 0) return
+    const idle = this.#batches.size === 0
+    let lines = ''
+    for (const { uids, octets } of requests) {
+      const tag = `M${++this.#tags}`
+      const command = `${tag} UID FETCH ${uidSet(uids)} ${this.#items}`
+      this.#connection.transcript?.(`C: ${command}`)
+      this.#batches.set(tag, { uids, octets, open: new Set(uids) })
+      this.#octetsInFlight += octets
+      lines += `${command}\r\n`
+    }
+    if (idle) this.#awaitFirst()
+    this.#socket.write(lines)
+  }
+
+  /**
+   * The next message that was asked for, or the end of a FETCH. Rejects with an IngestError of scope session or mailbox, and the
+   * connection is of no use then.
+   */
+  async next(sink: Sink): Promise<Answer> {
+    while (true) {
+      const line = await this.#reader.line()
+      if (isFetchRow(line.text)) {
+        const message = await this.#message(line, sink)
+        if (message) return message
+      } else if (line.text.startsWith('* ')) {
+        await this.#passOn(line)
+      } else {
+        for (let rest = line; rest.literalOctets !== undefined; rest = await this.#reader.line())
+          await this.#reader.skip(rest.literalOctets)
+        const done = this.#completed(line.text)
+        if (done) return done
+      }
+    }
+  }
+
+  /** Gives the socket back to imapflow. Drops the connection when answers are under way that nobody will read. */
+  close(): void {
+    if (this.#batches.size > 0 || this.#socket.ended) this.#connection.abort()
+    else this.#socket.giveBack(this.#reader.rest())
+  }
+
+  async #message(first: Line, sink: Sink): Promise<Answer | undefined> {
+    const items = new FetchRowReader({ tokens: this.#connection.limits.responseTokens, depth: DEPTH })
+    let body: Body = null
+    for (let line = first; ; line = await this.#reader.line()) {
+      const { literalOctets, text } = line
+      if (literalOctets === undefined) {
+        items.line(text)
+        break
+      }
+      items.line(text.slice(0, text.lastIndexOf('{')).replace(/~$/, ''))
+      if (items.awaitsBody) {
+        items.bodyIsLiteral()
+        body = await this.#body(literalOctets, sink)
+      } else items.literal(await this.#reader.short(literalOctets))
+    }
+    const row = items.end()
+    const batch = row && row.body !== undefined ? this.#batchOf(row.uid) : undefined
+    if (!row || !batch) {
+      // Said unasked, as news of flags are, or a second time.
+      if (body && 'discard' in body) await body.discard()
+      return undefined
+    }
+    batch.open.delete(row.uid)
+    if (Buffer.isBuffer(row.body)) body = memoryOctets(row.body)
+    return { kind: 'message', row, body }
+  }
+
+  async #body(octets: number, { maxOctets, spool }: Sink): Promise<Body> {
+    if (octets > maxOctets) {
+      await this.#reader.skip(octets)
+      return { tooLarge: octets }
+    }
+    if (octets > this.#connection.limits.wholeMessageOctets)
+      return spool.collect(this.#reader.literal(octets), 0)
+    return memoryOctets(await this.#reader.whole(octets))
+  }
+
+  #batchOf(uid: Uid): Batch | undefined {
+    for (const batch of this.#batches.values()) if (batch.open.has(uid)) return batch
+    return undefined
+  }
+
+  #completed(text: string): Answer | undefined {
+    const tagless = TAGLESS.exec(text)
+    const [, tag = '', status = '', code = '', said = ''] = tagless ?? TAGGED.exec(text) ?? []
+    const [first = ''] = this.#batches.keys()
+    const key = tagless ? first : tag.toUpperCase()
+    const batch = this.#batches.get(key)
+    // What is no answer to anything that was asked says nothing.
+    if (!batch) return undefined
+    this.#connection.transcript?.(`S: ${printable(text)}`)
+    const refused = this.#refusal(batch, status.toUpperCase(), code, said)
+    this.#batches.delete(key)
+    this.#octetsInFlight -= batch.octets
+    if (key === first) this.#awaitFirst()
+    return { kind: 'done', batch, refused }
+  }
+
+  #refusal({ uids }: Batch, status: string, code: string, said: string): IngestError | undefined {
+    // Exchange says so where others leave the messages out.
+    if (status === 'OK' || (status === 'NO' && /Some of the requested messages no longer exist/.test(said)))
+      return undefined
+    if (status === 'BYE') {
+      this.#reader.byeReason = said
+      throw this.#reader.lost()
+    }
+    const answer = Object.assign(new Error('Command failed'), {
+      responseStatus: status,
+      responseText: said,
+      serverResponseCode: code,
+    })
+    const meaning = this.#connection.translate(answer, fetchOf(uids), 'MESSAGE_UNFETCHABLE')
+    if (meaning instanceof IngestError && meaning.code === 'MESSAGE_UNFETCHABLE') return meaning
+    throw meaning
+  }
+
+  /** A response that is no FETCH, to imapflow. */
+  async #passOn(first: Line): Promise<void> {
+    const bye = BYE.exec(first.text)
+    if (bye) this.#reader.byeReason = bye[1] ?? ''
+    const parts: Buffer[] = []
+    for (let line = first; ; line = await this.#reader.line()) {
+      parts.push(Buffer.from(`${line.text}\r\n`, 'latin1'))
+      if (line.literalOctets === undefined) break
+      parts.push(await this.#reader.short(line.literalOctets))
+    }
+    await this.#socket.pass(Buffer.concat(parts))
+  }
+
+  #awaitFirst(): void {
+    const [first] = this.#batches.values()
+    if (!first) return
+    this.#reader.allow(first.octets)
+    this.#reader.doing = fetchOf(first.uids)
+  }
+}

@@ -1,0 +1,129 @@
+import { IngestError } from '../errors.ts'
+import type { ImapConnection } from './imap-connection.ts'
+import type { TakenSocket } from './imap-transport.ts'
+import { ImapWire, type Piece } from './imap-wire.ts'
+
+export type Line = Extract<Piece, { kind: 'line' }>
+
+/**
+ * Reads responses from a taken socket. Nothing is read from it unless somebody asks. Two clocks run while it waits: silence (`idleMs`), and
+ * all waiting for one answer (`allow`). Every method rejects with an IngestError of scope session, and the connection is of no use then.
+ */
+export class ImapReader {
+  /** What is awaited, for what is said when it does not come. */
+  doing = 'FETCH'
+  /** What the server said of its leaving. */
+  byeReason: string | undefined
+  readonly #connection: ImapConnection
+  readonly #socket: TakenSocket
+  readonly #wire: ImapWire
+  /** Waiting that is left for the answer at hand. */
+  #leftMs = 0
+
+  constructor(connection: ImapConnection, socket: TakenSocket) {
+    const { literalOctets, rowOctets } = connection.limits
+    this.#connection = connection
+    this.#socket = socket
+    this.#wire = new ImapWire({
+      lineOctets: rowOctets,
+      literalOctets,
+      responseOctets: literalOctets + rowOctets,
+    })
+  }
+
+  /** Waiting for the next answer may take `commandMs` in all, and longer for its octets. */
+  allow(octets: number): void {
+    const { commandMs, slowestOctetsPerSecond } = this.#connection.limits
+    this.#leftMs = commandMs + (octets / slowestOctetsPerSecond) * 1000
+  }
+
+  async line(): Promise<Line> {
+    while (true) {
+      const piece = this.#piece() ?? (await this.#arrived())
+      if (piece.kind === 'line') return piece
+    }
+  }
+
+  /** The literal that a line announced, as it comes. Take it to its end. */
+  async *literal(octets: number): AsyncGenerator<Buffer> {
+    for (let left = octets; left > 0; ) {
+      const piece = this.#piece() ?? (await this.#arrived())
+      if (piece.kind !== 'literal') continue
+      left -= piece.octets.length
+      yield piece.octets
+    }
+  }
+
+  /** The literal in one piece. */
+  async whole(octets: number): Promise<Buffer> {
+    const whole = Buffer.allocUnsafe(octets)
+    let at = 0
+    while (at < octets) {
+      const piece = this.#piece() ?? (await this.#arrived())
+      if (piece.kind === 'literal') at += piece.octets.copy(whole, at)
+    }
+    return whole
+  }
+
+  /** The literal in one piece when it is none of a message: PROTOCOL_VIOLATION when it has more than `rowOctets`. */
+  async short(octets: number): Promise<Buffer> {
+    const { rowOctets } = this.#connection.limits
+    if (octets <= rowOctets) return this.whole(octets)
+    const what = `a literal of more than ${rowOctets} octets that is no message`
+    throw this.#failed(new IngestError('PROTOCOL_VIOLATION', what))
+  }
+
+  async skip(octets: number): Promise<void> {
+    const literal = this.literal(octets)
+    while (!(await literal.next()).done);
+  }
+
+  /** What was received and belongs to nothing that was read. */
+  rest(): Buffer {
+    return this.#wire.rest()
+  }
+
+  /** What a connection that has ended is. */
+  lost(): unknown {
+    const { byeReason } = this
+    const lost = Object.assign(new Error('Connection not available'), {
+      code: 'NoConnection',
+      ...(byeReason === undefined ? {} : { reason: byeReason }),
+    })
+    return this.#connection.translate(lost, this.doing)
+  }
+
+  #piece(): Piece | undefined {
+    try {
+      for (let piece = this.#wire.next(); ; piece = this.#wire.next()) {
+        if (piece) return piece
+        const chunk = this.#socket.read()
+        if (!chunk) return undefined
+        this.#wire.push(chunk)
+      }
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  /** The next piece when it has to be waited for. Only this counts as the server's time. */
+  async #arrived(): Promise<Piece> {
+    const { limits } = this.#connection
+    while (true) {
+      if (this.#socket.ended) throw this.lost()
+      const began = performance.now()
+      await this.#connection.run(this.doing, () => this.#socket.arrival(), {
+        timeoutMs: Math.max(1, Math.min(limits.idleMs, this.#leftMs)),
+      })
+      this.#leftMs -= performance.now() - began
+      const piece = this.#piece()
+      if (piece) return piece
+    }
+  }
+
+  #failed(error: unknown): unknown {
+    if (!(error instanceof IngestError)) return error
+    const { where } = this.#connection
+    return new IngestError(error.code, `${where}: ${this.doing}: ${error.message}`, { cause: error })
+  }
+}
