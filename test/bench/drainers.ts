@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isOnPath } from '../support/programs.ts'
 
 // Who drains a mailbox in the measurement: we, the rivals of Debian, and a client that only reads.
 
@@ -89,7 +89,7 @@ function rival(
     protocol,
     kind: 'rival',
     slow,
-    missing: () => (isInstalled(program) ? undefined : `${program} is not installed`),
+    missing: () => (isOnPath(program) ? undefined : `${program} is not installed`),
     command(folder, account) {
       for (const user of program === 'mbsync' ? [] : account.users)
         for (const part of ['new', 'cur', 'tmp'])
@@ -97,11 +97,6 @@ function rival(
       return { program, keeps: 'mail', ...command(folder, account) }
     },
   }
-}
-
-function isInstalled(program: string): boolean {
-  const { PATH = '' } = process.env
-  return PATH.split(delimiter).some((folder) => spawnSync('test', ['-x', join(folder, program)]).status === 0)
 }
 
 /** Writes a file that may hold a password, and returns its path. */

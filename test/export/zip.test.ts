@@ -8,6 +8,7 @@ import { Readable } from 'node:stream'
 import { after, describe, test } from 'node:test'
 import { openZip } from '../../shared/export/zip.ts'
 import { memoryOctets, type Octets, openSpool } from '../../shared/octets.ts'
+import { without } from '../support/programs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailsluice-zip-'))
 const spool = openSpool()
@@ -31,7 +32,7 @@ async function zipOf(
 const unzip = (...words: string[]): Buffer => execFileSync('unzip', words, { maxBuffer: 1 << 28 })
 const text = (content: string): Octets => memoryOctets(Buffer.from(content, 'latin1'))
 
-describe('a ZIP file', () => {
+describe('a ZIP file', { skip: without('unzip') }, () => {
   test('is read by unzip octet by octet, an empty entry, a large one and a name that is not ASCII included', async () => {
     const large = Buffer.alloc(700_000, 'line\r\n')
     const file = await zipOf('whole.zip', [

@@ -73,7 +73,7 @@ const here = (): string[] => [
   'testuser',
 ]
 
-describe('init on a terminal', { skip: noPseudoTerminal() ?? false }, () => {
+describe('init on a terminal', { skip: noPseudoTerminal() }, () => {
   test('a password mailbox: asked, typed unseen, tried, written, and ready to be drained', async () => {
     const cwd = await mkdtemp(join(folder, 'pty-'))
     const command = [

@@ -62,7 +62,7 @@ describe('the relay on the command line', () => {
   })
 
   test('is a table on a terminal, drawn over itself, with state, proof of life, latency and what happened last; Ctrl-C ends it', {
-    skip: noPseudoTerminal() ?? false,
+    skip: noPseudoTerminal(),
   }, async () => {
     const server = await serve({ messages: [mail(1)] })
     const config = folder.config('table.yaml', mailboxOn(server, { idle: true, every: '1s' }))

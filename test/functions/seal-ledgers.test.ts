@@ -6,9 +6,11 @@ import { openProver } from '../../shared/operations/prove.ts'
 import { verifyProof } from '../../shared/seal/proof.ts'
 import { readStoredSeal } from '../../shared/seal/seals.ts'
 import { LambdaScene } from '../support/lambda-scene.ts'
+import { without } from '../support/programs.ts'
 import { digestOf, draftOf, messageEntry } from '../support/segments.ts'
 
-describe('seal-ledgers, as Lambda runs it', () => {
+// The key service here signs by openssl.
+describe('seal-ledgers, as Lambda runs it', { skip: without('openssl') }, () => {
   let scene: LambdaScene
   before(async () => {
     scene = await LambdaScene.open()

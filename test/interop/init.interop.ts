@@ -17,7 +17,7 @@ import { letter, newUser } from './mail-servers.ts'
 // written is good for check and drain.
 
 const LAUNCH = fileURLToPath(new URL('../../functions/launch.mjs', import.meta.url))
-const missing = available() ?? noPseudoTerminal()
+const missing = available() ?? (noPseudoTerminal() || undefined)
 
 let folder: string
 before(async () => {

@@ -11,6 +11,7 @@ import { openFileSigner } from '../../shared/seal/signer-file.ts'
 import { openKmsSigner } from '../../shared/seal/signer-kms.ts'
 import { openTimestampAuthority } from '../../shared/seal/timestamp-http.ts'
 import { type KmsServerOptions, startKmsServer } from '../support/kms-server.ts'
+import { without } from '../support/programs.ts'
 import { startTimestampServer } from '../support/timestamp-server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailsluice-signers-'))
@@ -18,7 +19,9 @@ after(() => rmSync(folder, { recursive: true }))
 const TEXT = Buffer.from('{"type":"seal"}')
 
 describe('a key in a file', () => {
-  test('is made once, for its owner alone, and signs what openssl verifies', async () => {
+  test('is made once, for its owner alone, and signs what openssl verifies', {
+    skip: without('openssl'),
+  }, async () => {
     const file = join(folder, 'keys', 'seal.pem')
     const signer = openFileSigner(file, { create: true })
     const [signature, pem] = [await signer.sign(TEXT), await signer.publicKey()]
@@ -78,12 +81,13 @@ async function withKms(options: KmsServerOptions, work: (signer: Signer) => Prom
 }
 
 describe('a key in KMS', () => {
-  test('signs what its public key verifies', () =>
+  test('signs what its public key verifies', { skip: without('openssl') }, () =>
     withKms({}, async (signer) => {
       const key = readPublicKey(await signer.publicKey())
       assert.ok(key)
       assert.ok(verify('sha256', TEXT, key, await signer.sign(TEXT)))
-    }))
+    }),
+  )
 
   for (const [what, fail, code] of [
     ['that is disabled', { status: 400, type: 'DisabledException' }, 'SIGNING_KEY_UNUSABLE'],

@@ -1,19 +1,8 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { without } from './programs.ts'
 
-/** Why there is no pseudo-terminal to be had (script of util-linux); undefined when there is. */
-export function noPseudoTerminal(): string | undefined {
-  const found = (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, 'script'), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-  return found ? undefined : 'script (util-linux) is not on PATH'
-}
+/** For `skip`: why there is no pseudo-terminal to be had (script of util-linux); false when there is. */
+export const noPseudoTerminal = (): string | false => without('script')
 
 export interface Typed {
   readonly status: number | null
