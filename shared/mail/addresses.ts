@@ -92,6 +92,7 @@ function phrase(words: readonly Word[]): string {
 /** Comments and white space may stand around the dots and the at sign of an obsolete address (RFC 5322, 4.4). */
 function compact(angle: string): string {
   const bare = withoutComments(angle).trim()
+  if (!/\s/.test(bare)) return bare
   // In two steps: one pattern for both would try each run of white space from each of its characters.
   return bare.includes('"') ? bare : bare.replace(/\s+/g, ' ').replace(/ ?([.@]) ?/g, '$1')
 }

@@ -54,9 +54,17 @@ function compose(found: Readonly<Record<string, string | undefined>>): string | 
   if (monthIndex < 0 || fullYear < 1900 || offset === undefined) return undefined
   // A leap second is written as the second before it, for clocks of consumers do not know it.
   if (Number(second) > 60 || minute > 59 || hour === undefined || hour > 23) return undefined
-  const date = new Date(Date.UTC(fullYear, monthIndex, day, hour, minute, Math.min(Number(second), 59)))
-  if (date.getUTCDate() !== day) return undefined
-  return `${date.toISOString().slice(0, 19)}${offset}`
+  if (day < 1 || day > daysIn(fullYear, monthIndex)) return undefined
+  return `${digits(fullYear, 4)}-${digits(monthIndex + 1, 2)}-${digits(day, 2)}T${digits(hour, 2)}:${digits(minute, 2)}:${digits(Math.min(Number(second), 59), 2)}${offset}`
+}
+
+function daysIn(year: number, monthIndex: number): number {
+  if (monthIndex === 1) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28
+  return [3, 5, 8, 10].includes(monthIndex) ? 30 : 31
+}
+
+function digits(number: number, length: number): string {
+  return String(number).padStart(length, '0')
 }
 
 /** The twelve-hour clock, which no standard has and some programs write: 12 AM is midnight. */

@@ -8,9 +8,21 @@ const ENCODED_CHARACTERS = 16 * PARSER.headerCharacters
 
 /** A field body as text: encoded words (RFC 2047) decoded, on one line, without controls. */
 export function decodeEncodedWords(value: string): string {
-  if (!value.includes('=?')) return oneLine(value)
-  const whole = value.length <= ENCODED_CHARACTERS
-  return oneLine(libmime.decodeWords(whole ? value : value.slice(0, ENCODED_CHARACTERS)))
+  const first = value.indexOf('=?')
+  if (first < 0) return oneLine(value)
+  const seen = value.length <= ENCODED_CHARACTERS ? value : value.slice(0, ENCODED_CHARACTERS)
+  // One word has no neighbour to be joined with, and most fields have one.
+  const decoded = seen.indexOf('=?', first + 2) < 0 ? decodeOne(seen, first) : libmime.decodeWords(seen)
+  return oneLine(decoded)
+}
+
+const WORD = /=\?([\w\-*]+)\?([QqBb])\?([^?]*)\?=/y
+
+function decodeOne(value: string, at: number): string {
+  WORD.lastIndex = at
+  const [word, charset = '', encoding = '', text = ''] = WORD.exec(value) ?? []
+  if (word === undefined) return value
+  return value.slice(0, at) + libmime.decodeWord(charset, encoding, text) + value.slice(at + word.length)
 }
 
 const UTF8 = /^(?:utf-?8|us-ascii|ascii|7bit)?$/i

@@ -8,22 +8,28 @@ KINDS.fill(HIDDEN, 0, 0x20).fill(HIDDEN, 0x7f, 0xa0)
 for (const space of [0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, 0x85, 0xa0]) KINDS[space] = SPACE
 KINDS[0xad] = HIDDEN
 
-/** Runs of white space become one space, controls and characters without width go; at most about `characters` of it, in one pass. */
-export function foldSpace(text: string, characters: number): string {
+/**
+ * Runs of white space become one space, controls and characters without width go; at most about `characters` of it, in one pass. Of a text
+ * `from` and `to` some place in it, which costs less than a slice.
+ */
+export function foldSpace(text: string, characters: number, from = 0, to = text.length): string {
   let folded = ''
   let runStart = 0
   let pendingSpace = false
   let inRun = false
-  for (let at = 0; at < text.length; at++) {
+  for (let at = from; at < to; at++) {
     const code = text.charCodeAt(at)
     const kind = code < 256 ? KINDS[code] : kindAbove(code)
     if (kind === 0) {
-      if (inRun) continue
-      if (pendingSpace && folded) folded += ' '
-      pendingSpace = false
-      inRun = true
-      runStart = at
-      // A long run is handed over in pieces, so that the limit holds.
+      if (!inRun) {
+        if (pendingSpace && folded) folded += ' '
+        pendingSpace = false
+        inRun = true
+        runStart = at
+      }
+    } else if (inRun && code === 0x20 && at + 1 < to && isVisible(text.charCodeAt(at + 1))) {
+      // Most spaces: one between two words stays as it is.
+      continue
     } else {
       if (inRun) folded += text.slice(runStart, at)
       inRun = false
@@ -31,8 +37,13 @@ export function foldSpace(text: string, characters: number): string {
     }
     if (folded.length + (inRun ? at - runStart : 0) >= characters) break
   }
-  if (inRun) folded += text.slice(runStart, runStart + characters)
+  // One more, for `cut` to see a code point that the limit goes through.
+  if (inRun) folded += text.slice(runStart, Math.min(to, runStart + characters + 1))
   return cut(folded, characters).toWellFormed()
+}
+
+function isVisible(code: number): boolean {
+  return (code < 256 ? KINDS[code] : kindAbove(code)) === 0
 }
 
 function kindAbove(code: number): number {

@@ -9,40 +9,76 @@ export interface HeaderFields {
   all(name: string): readonly string[]
 }
 
+interface Field {
+  /** Where its bodies stand: start and end, by turns. */
+  readonly places: number[]
+  /** Once they were asked for. */
+  values: readonly string[] | undefined
+}
+
 const NONE: readonly string[] = []
 
-/** Printable US-ASCII except colon (RFC 5322, 3.6.8), with the white space before the colon that RFC 5322, 4.5 allows. */
-const FIELD_NAME = /^([!-9;-~]+)[ \t]*:/
+const COLON = 0x3a
+/** A name has no more, with its colon. */
+const NAME_OCTETS = 256
 
 /**
  * Reads a header block (RFC 5322, 2.2). Lines that are no field are passed over, as is the `From ` line of an mbox.
  * Octets above 127 are UTF-8 (RFC 6532) when the whole field is valid UTF-8, else ISO 8859-1.
+ * Bodies are unfolded when they are asked for: most are not.
  */
 export function readHeaderFields(block: Buffer): HeaderFields {
   const ascii = isAscii(block)
   const text = block.toString('latin1')
-  const fields = new Map<string, string[]>()
+  const fields = new Map<string, Field>()
   let count = 0
   let at = 0
   while (at < text.length) {
     const end = endOfField(text, at)
-    const match = FIELD_NAME.exec(text.slice(at, Math.min(end, at + 256)))
-    if (match?.[1]) {
-      const name = match[1].toLowerCase()
-      const value = unfold(text, at + match[0].length, end)
-      const decoded = ascii ? value : decodeOctets(value)
-      const values = fields.get(name)
-      if (values) values.push(decoded)
-      else fields.set(name, [decoded])
+    const nameEnd = endOfName(text, at)
+    const colon = afterBlanks(text, nameEnd)
+    if (nameEnd > at && text.charCodeAt(colon) === COLON && colon - at < NAME_OCTETS) {
+      const name = text.slice(at, nameEnd).toLowerCase()
+      const known = fields.get(name)
+      if (known) known.places.push(colon + 1, end)
+      else fields.set(name, { places: [colon + 1, end], values: undefined })
       count++
     }
     at = end
   }
-  return {
-    count,
-    first: (name) => fields.get(name)?.[0],
-    all: (name) => fields.get(name) ?? NONE,
+  const all = (name: string): readonly string[] => {
+    const field = fields.get(name)
+    if (!field) return NONE
+    field.values ??= bodies(text, field.places, ascii)
+    return field.values
   }
+  return { count, first: (name) => all(name)[0], all }
+}
+
+function bodies(text: string, places: readonly number[], ascii: boolean): readonly string[] {
+  const values: string[] = []
+  for (let index = 0; index < places.length; index += 2) {
+    const value = unfold(text, places[index] as number, places[index + 1] as number)
+    values.push(ascii ? value : decodeOctets(value))
+  }
+  return values
+}
+
+/** Printable US-ASCII except colon (RFC 5322, 3.6.8). */
+function endOfName(text: string, start: number): number {
+  let at = start
+  for (; at - start < NAME_OCTETS; at++) {
+    const code = text.charCodeAt(at)
+    if (!(code > 0x20 && code < 0x7f) || code === COLON) break
+  }
+  return at
+}
+
+/** White space before the colon, which RFC 5322, 4.5 allows. */
+function afterBlanks(text: string, start: number): number {
+  let at = start
+  while (at - start < NAME_OCTETS && (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09)) at++
+  return at
 }
 
 /** Position after the field that begins at `start`: its line and all continuation lines. */

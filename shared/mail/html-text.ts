@@ -1,7 +1,12 @@
 import { decodeEntities } from './html-entities.ts'
 
 /** Their content is no text. An element that never closes takes the rest, as in a browser. */
-const UNSEEN = new Set(['script', 'style', 'title', 'template', 'noframes', 'iframe', 'object', 'svg'])
+const UNSEEN: ReadonlyMap<string, RegExp> = new Map(
+  ['script', 'style', 'title', 'template', 'noframes', 'iframe', 'object', 'svg'].map((name) => [
+    name,
+    new RegExp(`</${name}`, 'gi'),
+  ]),
+)
 
 /** They stand in a line; all other elements begin and end one. */
 const INLINE = new Set(
@@ -25,7 +30,6 @@ export function htmlText(
   /** Where in the text an older message is quoted, as the mail programs in use mark it. */
   readonly quoteAt: number | undefined
 } {
-  const lower = html.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase())
   const pieces: string[] = []
   let length = 0
   let spaced = true
@@ -58,12 +62,12 @@ export function htmlText(
     }
     const closing = html[at + 1] === '/'
     TAG_NAME.lastIndex = at + (closing ? 2 : 1)
-    const name = TAG_NAME.exec(lower)?.[0] ?? ''
+    const name = TAG_NAME.exec(html)?.[0].toLowerCase() ?? ''
     const tagAt = at
     at = endOfTag(html, at + 1)
     if (!closing && QUOTE.test(html.slice(tagAt, Math.min(at, tagAt + MOST_TAG)))) quoteAt ??= length
     if (!closing && UNSEEN.has(name)) {
-      const end = lower.indexOf(`</${name}`, at)
+      const end = endOfUnseen(html, name, at)
       at = end < 0 ? html.length : endOfTag(html, end + 1)
     } else if (name === 'td' || name === 'th') {
       add(' ')
@@ -84,6 +88,14 @@ const MOST_RUN = 16 * 1024
 const QUOTE =
   /\btype=["']?cite|\b(?:gmail_quote|moz-cite-prefix|yahoo_quoted|protonmail_quote|divRplyFwdMsg|appendonsend)\b/i
 const MOST_TAG = 512
+
+/** Where the end tag of an element begins whose content is passed over; -1 without one. */
+function endOfUnseen(html: string, name: string, from: number): number {
+  const tag = UNSEEN.get(name)
+  if (!tag) return -1
+  tag.lastIndex = from
+  return tag.exec(html)?.index ?? -1
+}
 
 /** Whether something other than tags and white space follows; looks at the next few tags only, and then says yes. */
 function hasTextAfter(html: string, start: number): boolean {

@@ -1,6 +1,5 @@
 import { type LabelData, MESSAGE_CLASSES, type MessageClass } from '../contract/event.ts'
 import { cut, oneLine } from './clean-text.ts'
-import { decodeEncodedWords } from './encoded-words.ts'
 import type { HeaderFields } from './header-fields.ts'
 
 /** What the body parts say, of all parts in order, the message itself first. */
@@ -12,7 +11,7 @@ export interface PartSummary {
 
 /** What a label rests on, as the event names it; nothing when it does not hold. */
 type Evidence = (string | undefined)[]
-type Rule = (fields: HeaderFields, parts: readonly PartSummary[]) => Evidence
+type Rule = (fields: HeaderFields, parts: readonly PartSummary[], subject: string) => Evidence
 
 /**
  * Conservative rules: a message is called special only for what a standard or a common practice makes it say of itself, never for words in
@@ -34,14 +33,17 @@ const RULES: ReadonlyArray<readonly [LabelData['label'], Rule]> = [
 
 const CLASSES: ReadonlySet<string> = new Set(MESSAGE_CLASSES)
 
+/** `subject`: as text. */
 export function classify(
   fields: HeaderFields,
   parts: readonly PartSummary[],
+  subject: string,
 ): { readonly class: MessageClass; readonly labels: LabelData[] } {
-  const labels = RULES.flatMap(([label, rule]) => {
-    const evidence = rule(fields, parts).filter((found) => found !== undefined)
-    return evidence.length > 0 ? [{ label, evidence }] : []
-  })
+  const labels: LabelData[] = []
+  for (const [label, rule] of RULES) {
+    const evidence = rule(fields, parts, subject).filter((found) => found !== undefined)
+    if (evidence.length > 0) labels.push({ label, evidence })
+  }
   const deciding = labels.find(({ label }) => CLASSES.has(label))
   return { class: (deciding?.label as MessageClass | undefined) ?? 'ordinary', labels }
 }
@@ -139,12 +141,10 @@ export function dmarcFileOf(parts: readonly PartSummary[]): readonly string[] | 
   return undefined
 }
 
-function dmarcReport(fields: HeaderFields, parts: readonly PartSummary[]): Evidence {
-  const file = parts.find(({ name }) => REPORT_FILE.test(name ?? ''))
-  const subject = field(fields, 'subject', (value) =>
-    REPORT_SUBJECT.test(decodeEncodedWords(value.slice(0, 1000))),
-  )
-  return [file && `part: ${file.type}; name=${file.name}`, subject]
+function dmarcReport(fields: HeaderFields, parts: readonly PartSummary[], subject: string): Evidence {
+  const file = parts.find(({ name }) => name !== undefined && REPORT_FILE.test(name))
+  const told = REPORT_SUBJECT.test(subject) ? field(fields, 'subject') : undefined
+  return [file && `part: ${file.type}; name=${file.name}`, told]
 }
 
 /** RFC 3156 and RFC 8551; a pkcs7-mime part without a type says itself encrypted by its old name alone. */

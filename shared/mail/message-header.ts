@@ -21,7 +21,7 @@ export function readHeader(
   return {
     message: { ...message, truncated: bounds.exceeded },
     authentication,
-    ...classify(fields, parts),
+    ...classify(fields, parts, message.subject ?? ''),
   }
 }
 

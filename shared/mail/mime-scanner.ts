@@ -4,6 +4,8 @@ import type { ParseCode } from './parse-code.ts'
 const LF = 0x0a
 const CR = 0x0d
 const DASH = 0x2d
+const NOTHING = Buffer.alloc(0)
+const DASHES = Buffer.from('--')
 const DELIMITER_AFTER_LINE = Buffer.from('\n--')
 
 /** Where a part stands. */
@@ -58,7 +60,7 @@ export class MimeScanner {
   #state: typeof HEADER | typeof LEAF | typeof BETWEEN = HEADER
   #place: Place = { path: '', within: '', number: 1 }
   #parts = 1
-  #carry: Buffer = Buffer.alloc(0)
+  #carry: Buffer = NOTHING
   /** Octets of the message before those that are scanned. */
   #before = 0
   #atLineStart = true
@@ -100,7 +102,7 @@ export class MimeScanner {
       if (next.wait) kept = next.at
       else at = next.at
     }
-    this.#carry = kept < 0 ? Buffer.alloc(0) : Buffer.from(data.subarray(kept))
+    this.#carry = kept < 0 ? NOTHING : Buffer.from(data.subarray(kept))
     this.#before += data.length - this.#carry.length
   }
 
@@ -283,7 +285,10 @@ function wait(at: number): Step {
 
 /** Where the next line after `from` begins with two dashes; -1 when none does. */
 function afterLine(data: Buffer, from: number): number {
-  const found = data.indexOf(DELIMITER_AFTER_LINE, from)
+  // Base64 has no dashes, so that looking for them passes over a whole piece at once; looking for line ends would stop at each.
+  const dashes = data.indexOf(DASHES, from + 1)
+  if (dashes < 0 || data[dashes - 1] === LF) return dashes
+  const found = data.indexOf(DELIMITER_AFTER_LINE, dashes)
   return found < 0 ? -1 : found + 1
 }
 

@@ -17,10 +17,13 @@ export async function parseMessage(
 ): Promise<ParsedMessage> {
   const reader = new MessageReader(fields)
   const lineEnds = new LineEnds()
-  for await (const octets of Buffer.isBuffer(source) ? turns(source) : source) {
-    reader.write(lineEnds.pass(octets))
-    if (reader.done) break
-  }
+  // Most messages are read in one turn, and are spared what asynchronous iteration costs.
+  if (Buffer.isBuffer(source) && source.length <= TURN_OCTETS) reader.write(lineEnds.pass(source))
+  else
+    for await (const octets of Buffer.isBuffer(source) ? turns(source) : source) {
+      reader.write(lineEnds.pass(octets))
+      if (reader.done) break
+    }
   reader.write(lineEnds.rest())
   return reader.end(lineEnds.bareCr)
 }

@@ -43,12 +43,40 @@ export function readPartHeader(fields: HeaderFields, place: Place, bounds: Bound
   }
 }
 
-type Parameters = ReturnType<typeof libmime.parseHeaderValue>
+interface Parameters {
+  readonly value: string
+  readonly params: Readonly<Record<string, string>>
+  /** Those of RFC 2231, which are text already. */
+  readonly decodedParams: readonly string[]
+}
 
 function parameters(value: string | undefined): Parameters | undefined {
-  return value === undefined
-    ? undefined
-    : libmime.parseHeaderValue(value.slice(0, PARSER.partHeaderOctets), { stripComments: true })
+  if (value === undefined) return undefined
+  return (
+    plainParameters(value) ??
+    libmime.parseHeaderValue(value.slice(0, PARSER.partHeaderOctets), { stripComments: true })
+  )
+}
+
+const PLAIN_VALUE = /[\w!#$&^.+/-]{1,255}/y
+const PLAIN_PARAMETER = /; ?([a-z-]{1,40})=(?:"([^"\\]{0,1000})"|([\w!#$&^.+/-]{1,255}))/y
+
+/** `type/subtype; name=token; name="text"`, as most are written; undefined for anything else. */
+function plainParameters(value: string): Parameters | undefined {
+  PLAIN_VALUE.lastIndex = 0
+  const [kept] = PLAIN_VALUE.exec(value) ?? []
+  if (kept === undefined) return undefined
+  const params: Record<string, string> = {}
+  let at = kept.length
+  while (at < value.length) {
+    PLAIN_PARAMETER.lastIndex = at
+    const found = PLAIN_PARAMETER.exec(value)
+    if (!found) return undefined
+    const [all, name = '', quoted, token] = found
+    if (!Object.hasOwn(params, name)) params[name] = quoted ?? token ?? ''
+    at += all.length
+  }
+  return { value: kept, params, decodedParams: [] }
 }
 
 /** A parameter as text: RFC 2231, or what is written instead, encoded words in quotes. */

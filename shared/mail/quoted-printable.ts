@@ -50,15 +50,25 @@ export class QuotedPrintableDecoder implements TransferDecoder {
     this.#hand()
   }
 
+  /** Up to what depends on octets that are not there yet, or on more than the next two. */
   #copyOrdinary(octets: Buffer, start: number): number {
     const decoded = this.#decoded
     let to = this.#length
     let at = start
     while (at < octets.length) {
       const octet = octets[at] as number
-      if (octet === EQUALS || octet === SPACE || octet === TAB) break
-      decoded[to++] = octet
-      at++
+      if (octet === EQUALS) {
+        const digits = escaped(octets, at)
+        if (digits >= 0) {
+          decoded[to++] = digits
+          at += 3
+        } else if (octets[at + 1] === CR && octets[at + 2] === LF) at += 3
+        else break
+      } else {
+        if (isBlank(octet) && !isOrdinary(octets[at + 1])) break
+        decoded[to++] = octet
+        at++
+      }
     }
     this.#length = to
     return at
@@ -110,6 +120,18 @@ export class QuotedPrintableDecoder implements TransferDecoder {
 
 function isBlank(octet: number): boolean {
   return octet === SPACE || octet === TAB
+}
+
+/** Behind a blank it is content, and so is the blank. */
+function isOrdinary(octet: number | undefined): boolean {
+  return octet !== undefined && octet > SPACE
+}
+
+/** What `=` and two digits at this place stand for; -1 for anything else. */
+function escaped(octets: Buffer, at: number): number {
+  const high = hexDigit(octets[at + 1] as number)
+  const low = hexDigit(octets[at + 2] as number)
+  return high < 0 || low < 0 ? -1 : (high << 4) | low
 }
 
 function hexDigit(octet: number): number {

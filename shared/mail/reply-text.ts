@@ -1,8 +1,10 @@
 import { cut } from './clean-text.ts'
 import { foldSpace } from './fold-space.ts'
 
-/** Lines that the next three are for; most are not. */
-const MARKED = /^[ \t]*[-_]/
+const CR = 0x0d
+const DASH = 0x2d
+const UNDERSCORE = 0x5f
+const QUOTE_MARK = 0x3e
 /** `-----Original Message-----`, `---------- Forwarded message ---------`, in any language. */
 const SEPARATOR = /^[ \t]{0,8}-{3,40}[ \t]{0,8}\p{L}.{0,80}?-{3,40}[ \t]{0,8}$/u
 /** Outlook's line above the header of what it quotes. */
@@ -23,15 +25,15 @@ export function replyText(text: string, characters: number, quoted = false): str
     const lineEnd = text.indexOf('\n', at)
     const end = lineEnd < 0 ? text.length : lineEnd
     // No line has to be looked at further than what may be shown of it.
-    const stop = text[end - 1] === '\r' ? end - 1 : end
-    const line = text.slice(at, Math.min(stop, at + 4 * characters))
+    const start = at
+    const stop = Math.min(text.charCodeAt(end - 1) === CR ? end - 1 : end, start + 4 * characters)
     at = end + 1
-    if (MARKED.test(line) && (SIGNATURE.test(line) || RULE.test(line) || SEPARATOR.test(line))) break
-    if (line.startsWith('>')) {
+    if (isMarked(text, start, stop) && endsText(text.slice(start, stop))) break
+    if (start < stop && text.charCodeAt(start) === QUOTE_MARK) {
       withoutIntroduction(lines)
       continue
     }
-    const folded = foldSpace(line, characters + 1)
+    const folded = foldSpace(text, characters + 1, start, stop)
     // One empty line is as good as many.
     if (folded === '' && (lines.length === 0 || lines.at(-1) === '')) continue
     lines.push(folded)
@@ -39,6 +41,22 @@ export function replyText(text: string, characters: number, quoted = false): str
   }
   if (quoted && at >= text.length) withoutIntroduction(lines)
   return cut(lines.join('\n').trim(), characters).trimEnd()
+}
+
+/** Whether a line begins like one that ends what the sender wrote; most do not. */
+function isMarked(text: string, start: number, stop: number): boolean {
+  let at = start
+  while (at < stop && isBlank(text.charCodeAt(at))) at++
+  const code = text.charCodeAt(at)
+  return at < stop && (code === DASH || code === UNDERSCORE)
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
+}
+
+function endsText(line: string): boolean {
+  return SIGNATURE.test(line) || RULE.test(line) || SEPARATOR.test(line)
 }
 
 /** `On Monday, Ann <ann@a.example> wrote:` in any language: the last line before a quotation that ends in a colon, and what it goes on from. */

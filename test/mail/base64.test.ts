@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { decodePieces } from '../support/decode.ts'
-import { cutAt, everyCut, octetsInPieces } from '../support/pieces.ts'
+import { cutAt, everyCut, octetsInPieces, singleOctets } from '../support/pieces.ts'
 
 function decode(encoded: string): string {
   return decodePieces('base64', [Buffer.from(encoded, 'latin1')]).toString('latin1')
@@ -85,5 +85,57 @@ describe('base64', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  describe('in lines of one length, which are decoded together', () => {
+    const LINES = Buffer.from('QUJD'.repeat(19 * 40)).toString()
+    /** Forty lines, of which one or two are changed. */
+    const lines = (lineEnd: string, changes: Readonly<Record<number, (line: string) => string>>): Buffer =>
+      Buffer.from(
+        Array.from({ length: 40 }, (_, number) => {
+          const line = LINES.slice(number * 76, (number + 1) * 76) + lineEnd
+          return changes[number]?.(line) ?? line
+        }).join(''),
+        'latin1',
+      )
+    const CHANGED: readonly (readonly [string, Readonly<Record<number, (line: string) => string>>])[] = [
+      ['nothing', {}],
+      ['a dash in place of a digit', { 20: (line) => `-${line.slice(1)}` }],
+      ['an underscore in place of a digit', { 20: (line) => `_${line.slice(1)}` }],
+      ['another octet in place of a digit', { 20: (line) => `\xff${line.slice(1)}` }],
+      ['padding within a line', { 20: (line) => line.replace('QUJDQ', 'QQ==Q') }],
+      ['padding at the end of a line', { 20: (line) => line.replace(/JD(?=\r?\n)/, '==') }],
+      ['a digit in place of a CR', { 20: (line) => line.replace('\r', 'Q') }],
+      [
+        'a digit in place of a CR, and more behind the lines',
+        { 20: (line) => line.replace('\r', 'Q'), 39: (line) => line.slice(40) },
+      ],
+      [
+        'a digit in place of a CR, and one that is missing',
+        { 20: (line) => line.replace('\r', 'Q'), 30: (line) => `*${line.slice(1)}` },
+      ],
+      ['a line that is longer by four digits', { 20: (line) => `QUJD${line}` }],
+      ['a line that is longer by one digit', { 20: (line) => `Q${line}` }],
+      ['a last line that is shorter', { 39: (line) => line.slice(40) }],
+      ['a start within a group', { 0: (line) => line.slice(3) }],
+    ]
+    for (const lineEnd of ['\r\n', '\n'])
+      for (const [what, changes] of CHANGED)
+        test(`gives what single octets give: ${what}, ${lineEnd === '\n' ? 'LF' : 'CRLF'}`, () => {
+          const encoded = lines(lineEnd, changes)
+
+          assert.deepEqual(decodePieces('base64', [encoded]), decodePieces('base64', singleOctets(encoded)))
+        })
+
+    test('of a megabyte is what was encoded, whatever the width', () => {
+      const octets = Buffer.from(Array.from({ length: 1024 * 1024 }, (_, at) => (at * 7919) >> 5))
+      for (const width of [4, 60, 64, 72, 75, 76, 128])
+        assert.deepEqual(
+          decodePieces('base64', [
+            Buffer.from(octets.toString('base64').replace(new RegExp(`.{${width}}`, 'g'), '$&\r\n')),
+          ]),
+          octets,
+        )
+    })
   })
 })

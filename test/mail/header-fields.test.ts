@@ -56,6 +56,20 @@ describe('header fields', () => {
     assert.equal(fields.first('to'), 'a@b')
   })
 
+  test('have names of at most 255 octets with the white space behind them', () => {
+    const counts = [
+      `${'x'.repeat(255)}: y\n`,
+      `${'x'.repeat(256)}: y\n`,
+      `x${' '.repeat(254)}: y\n`,
+      `x${' '.repeat(255)}: y\n`,
+    ]
+
+    assert.deepEqual(
+      counts.map((block) => fieldsOf(block).count),
+      [1, 0, 1, 0],
+    )
+  })
+
   test('keep a continuation that stands before any field out of the first one', () => {
     assert.equal(fieldsOf(' lost\r\nSubject: x\r\n').first('subject'), 'x')
   })

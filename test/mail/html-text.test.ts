@@ -19,6 +19,7 @@ describe('the text of HTML', () => {
     ['white space between blocks is nothing', '<p> </p>\n<p>a</p>', 'a\n'],
     ['entities', 'Gr&uuml;&szlig;e &amp; more', 'Grüße & more'],
     ['tags in capitals', '<P>a</P><SCRIPT>b</SCRIPT>', 'a\n'],
+    ['an end tag in other capitals', 'a<style>b</sTyLe>c<Title>d</title>e', 'ace'],
     ['attributes', '<a href="https://example.com">a</a>', 'a'],
     ['a > in an attribute', '<a title="b > c">a</a>', 'a'],
     ['a > in an attribute in single quotes', "<a title='b > c'>a</a>", 'a'],

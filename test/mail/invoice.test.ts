@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { PDFDocument } from '@cantoo/pdf-lib'
 import type { Attachment, InvoiceData } from '../../shared/contract/event.ts'
+import { PARSER } from '../../shared/limits.ts'
 import { readInvoiceXml } from '../../shared/mail/invoice-xml.ts'
 import { parseMessage } from '../../shared/mail/parse-message.ts'
 import { inPieces } from '../support/pieces.ts'
@@ -139,6 +140,14 @@ describe('an electronic invoice in a PDF', () => {
     assert.deepEqual(invoice, { syntax: 'cii', profile: 'extended', guideline: EXTENDED, embedded: true })
   })
 
+  test('is found behind what begins like it', async () => {
+    const octets = Buffer.from(
+      `%PDF-1.7\n${'%'.repeat(5000)}/EmbeddedGoTo\n1 0 obj<</Type/EmbeddedFile>>stream\n${cii(EXTENDED)}\nendstream`,
+    )
+
+    assert.equal((await attachmentOf(mail('application/pdf', 'a.pdf', octets))).invoice?.profile, 'extended')
+  })
+
   test('is found wherever it stands, however the octets are cut', async () => {
     const octets = mail(
       'application/pdf',
@@ -172,19 +181,24 @@ describe('an electronic invoice in a PDF', () => {
       await pdf({ 'invoice.xml': '<?xml version="1.0"?><Invoice/>' }),
       Buffer.from(`%PDF-1.7\n${'/EmbeddedFiles /EmbeddedFile '.repeat(1000)}stream\nfactur-x.xml`),
       Buffer.from(`%PDF-1.7\n<</Type/EmbeddedFile/Filter/FlateDecode>>stream\n${'x'.repeat(5000)}`),
+      Buffer.from(`%PDF-1.7\n${'%'.repeat(5000)}<x:y xmlns:x="urn:x:pdfa:CrossReference"/>`),
     ])
       assert.equal((await attachmentOf(mail('application/pdf', 'a.pdf', octets))).invoice, undefined)
   })
 
   test('does not grow without bound when it is read', async () => {
     const { deflateSync } = await import('node:zlib')
-    const bomb = deflateSync(Buffer.alloc(20_000_000, 0x20))
-    const octets = Buffer.concat([
-      Buffer.from('%PDF-1.7\n1 0 obj<</Type/EmbeddedFile/Filter/FlateDecode>>stream\n'),
-      bomb,
-    ])
+    const invoiceOf = async (spaces: number) => {
+      const stream = deflateSync(Buffer.concat([Buffer.from(cii(EXTENDED)), Buffer.alloc(spaces, 0x20)]))
+      const octets = [
+        Buffer.from('%PDF-1.7\n1 0 obj<</Type/EmbeddedFile/Filter/FlateDecode>>stream\n'),
+        stream,
+      ]
+      return (await attachmentOf(mail('application/pdf', 'a.pdf', Buffer.concat(octets)))).invoice
+    }
 
-    assert.equal((await attachmentOf(mail('application/pdf', 'a.pdf', octets))).invoice, undefined)
+    assert.equal((await invoiceOf(PARSER.inflatedOctets / 2))?.profile, 'extended')
+    assert.equal(await invoiceOf(20_000_000), undefined)
   })
 
   test('that needs a password says so', async () => {

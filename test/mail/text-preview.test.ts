@@ -137,5 +137,14 @@ describe('white space', () => {
     assert.equal(foldSpace('abcdef', 3), 'abc')
     assert.equal(foldSpace(`${' '.repeat(5_000_000)}a`, 3), 'a')
     assert.equal(foldSpace('a '.repeat(2_500_000), 3), 'a a')
+    assert.equal(foldSpace('a b c', 10, 2), 'b c')
+    assert.equal(foldSpace('a b c', 10, 0, 2), 'a')
+    assert.equal(foldSpace('abcdef', 3, 1, 3), 'bc')
+  })
+
+  test('is cut before a character that the limit goes through', () => {
+    assert.equal(foldSpace('ab👨c', 3), 'ab')
+    assert.equal(foldSpace('a 👨c', 3), 'a ')
+    assert.equal(foldSpace('ab👨c', 4), 'ab👨')
   })
 })
