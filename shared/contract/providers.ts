@@ -360,7 +360,7 @@ export const PROVIDERS = {
     user: fact('local part', WEBDE),
     notes: [
       'If what is before the @ is refused, set user to the whole address.',
-      "By POP3 set every to 20m: by Thunderbird's list a log-in is refused that comes less than 15 minutes after another.",
+      "Use IMAP: by Thunderbird's list a log-in by POP3 is refused that comes less than 15 minutes after another, and looking for mail and draining it are two. Where it must be POP3, let `mailsluice drain` run every 20 minutes.",
     ],
     steps: [
       'WEB.DE, E-Mail, Settings (E-Mail-Einstellungen), POP3/IMAP Abruf: allow access by POP3 and IMAP.',
