@@ -16,6 +16,7 @@ export function mailsluiceStacks(
   const archive = new ArchiveStack(app, archiveStackName(aws), {
     archive: archiveProps(config),
     recordsOfficer: aws.recordsOfficer,
+    search: { deployment: aws.stack, ...aws.search },
   })
   const ingest = new IngestStack(app, ingestStackName(aws), {
     ingest: { ...ingestProps(config), archive: archive.archive, code, relay },

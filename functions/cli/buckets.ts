@@ -13,6 +13,8 @@ export interface Buckets {
   readonly stack: string | undefined
   /** ARN of the key that signs seals; of a deployment alone. */
   readonly sealKey: string | undefined
+  /** Where Athena searches; undefined where the stack was deployed before it had that. */
+  readonly search: { readonly workgroup: string; readonly database: string } | undefined
 }
 
 /**
@@ -34,6 +36,7 @@ export async function findBuckets(
         derived: derived?.bucket,
         stack: undefined,
         sealKey: undefined,
+        search: undefined,
       }
     throw new ConfigurationError(file, [
       'archive.bucket: missing; expected the name of the archive bucket, or run with --stack NAME (what was deployed) or --local',
@@ -61,7 +64,14 @@ export async function findBuckets(
     derived: outputs[buckets.derived] as string,
     stack: deployed,
     sealKey: outputs[OUTPUTS.archive.sealKey],
+    search: searchOf(outputs),
   }
+}
+
+function searchOf(outputs: StackOutputs): Buckets['search'] {
+  const workgroup = outputs[OUTPUTS.archive.searchWorkgroup]
+  const database = outputs[OUTPUTS.archive.searchDatabase]
+  return workgroup && database ? { workgroup, database } : undefined
 }
 
 function missingOutputs(

@@ -5,6 +5,7 @@ import { type ImportOptions, importCommand } from './archive-import.command.ts'
 import { type SearchOptions, searchCommand } from './archive-search.command.ts'
 import { withChoiceOptions } from './choice.ts'
 import { type ReplayCommandOptions, replayCommand } from './replay.command.ts'
+import { SEARCH_ENGINES } from './search-engine.ts'
 import { examples, positive, type Wrap } from './usage.ts'
 
 /** What works on messages that a query chooses. */
@@ -13,13 +14,23 @@ export function addCatalogueCommands(root: Command, archive: Command, command: W
     .description('find archived messages by what the ledgers say of them, the newest first')
     .option('--limit <count>', 'at most this many', positive, 100)
     .option('--csv', 'comma-separated values in place of a table')
-    .option('--cache <dir>', 'keep copies of the ledgers there for the next search (not with --local)')
+    .addOption(
+      new Option(
+        '--engine <name>',
+        'athena: where the ledgers are; duckdb: here, on copies (default: athena with --stack, else duckdb)',
+      ).choices(SEARCH_ENGINES),
+    )
+    .option(
+      '--cache <dir>',
+      'keep copies of the ledgers there for the next search by duckdb (not with --local)',
+    )
     .addHelpText(
       'after',
       examples(
         'archive search --address "*@supplier.example" --since 2026-01-01',
         'archive search --subject "invoice march" --attachment "*.pdf" --csv > found.csv',
         'archive search --case ott-v-smith --json',
+        'archive search --mailbox invoices --from "*@supplier.example" --stack mailsluice',
       ),
     )
     .action(command<SearchOptions>((run, options) => searchCommand(run, options)))

@@ -13,14 +13,24 @@ export interface CatalogueAccess {
 
 /** Opens it, and closes it when the work has ended. */
 export async function withCatalogue(
-  { stores: { archive } }: Run,
+  run: Run,
   work: (access: CatalogueAccess) => Promise<void>,
+): Promise<void> {
+  await withQueryPorts(run, async (ports) => {
+    const mailboxes = await Array.fromAsync(mailboxesOf(ports.archive))
+    await work({ ports, mailboxes })
+  })
+}
+
+/** Opens them, and closes them when the work has ended. */
+export async function withQueryPorts(
+  { stores: { archive } }: Run,
+  work: (ports: QueryPorts) => Promise<void>,
 ): Promise<void> {
   const parser = openWorkerParser()
   const spool = openSpool()
   try {
-    const mailboxes = await Array.fromAsync(mailboxesOf(archive))
-    await work({ ports: { archive, parser, spool }, mailboxes })
+    await work({ archive, parser, spool })
   } finally {
     await parser.close()
     await spool.close()

@@ -121,14 +121,24 @@ export function acknowledge(scope: IConstruct, ...rules: (keyof typeof REASONS)[
  * imports, so it is done when the app validates itself. Neither `*` alone nor an action is ever among them.
  */
 export function acknowledgePrefixes(role: iam.Role): void {
-  role.node.addValidation({
+  acknowledgePrefixesOf(role, () => {
+    const policy = role.node.tryFindChild('DefaultPolicy') as iam.Policy | undefined
+    return policy?.document
+  })
+}
+
+/** The same of a policy that is attached to nobody yet. */
+export function acknowledgePrefixesOf(
+  scope: IConstruct,
+  documentOf: () => iam.PolicyDocument | undefined,
+): void {
+  scope.node.addValidation({
     validate() {
-      const policy = role.node.tryFindChild('DefaultPolicy') as iam.Policy | undefined
-      const { Statement = [] } = Stack.of(role).resolve(policy?.document ?? {}) as PolicyJson
+      const { Statement = [] } = Stack.of(scope).resolve(documentOf() ?? {}) as PolicyJson
       const resources = Statement.flatMap(({ Resource = [] }) => Resource).map(spelled)
       for (const resource of new Set(resources))
         if (resource.endsWith('*') && resource !== '*')
-          Validations.of(role).acknowledge({
+          Validations.of(scope).acknowledge({
             id: `AwsSolutions-IAM5[Resource::${resource}]`,
             reason: PREFIXES,
           })

@@ -158,6 +158,25 @@ export const deploymentSchema = z.strictObject({
       memoryMib: z.int().min(512).max(10_240).default(1024),
     })
     .prefault({}),
+  search: z
+    .strictObject({
+      gigabytes: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(100)
+        .describe(
+          'What one search may scan; it is stopped above it. 100 are half a dollar, and the ledgers of 150 million messages.',
+        ),
+      answerDays: z
+        .int()
+        .min(1)
+        .max(365)
+        .default(1)
+        .describe('Answers of searches name senders and subjects; they are read within the hour.'),
+    })
+    .prefault({})
+    .describe('`archive search` in AWS, by Athena.'),
   probesAtOnce: z
     .int()
     .min(2)
@@ -214,6 +233,9 @@ export const OUTPUTS = {
     archiveKey: 'ArchiveKey',
     sealKey: 'SealKey',
     replicationRole: 'ReplicationRole',
+    searchWorkgroup: 'SearchWorkgroup',
+    searchDatabase: 'SearchDatabase',
+    searcherPolicy: 'SearcherPolicy',
   },
   ingest: {
     drainRequestsUrl: 'DrainRequestsQueueUrl',

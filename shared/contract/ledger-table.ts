@@ -40,5 +40,32 @@ export type LedgerColumn = keyof typeof LEDGER_COLUMNS
 /** Tables of the Glue database, over the same files: of all mailboxes, and of those that `mailbox` names in a condition with `=` or `IN`. */
 export const LEDGER_TABLES = { every: 'ledger', ofMailboxes: 'ledger_of_mailboxes' } as const
 
-/** Their one column: a line as it is stored. */
+/**
+ * Their one column: a line as it is stored. JSON is read by the query: Athena's JSON SerDes want one type for each field, or may answer differently from time
+ * to time (AWS, Athena user guide, "OpenX JSON SerDe", considerations).
+ */
 export const LEDGER_LINE = 'line'
+
+const OF_JSON: Readonly<Record<ColumnType, (path: string) => string>> = {
+  text: (path) => `json_extract_scalar(entry, ${path})`,
+  integer: (path) => `try_cast(json_extract_scalar(entry, ${path}) AS bigint)`,
+  flag: (path) => `json_extract_scalar(entry, ${path}) = 'true'`,
+  texts: (path) => `try_cast(json_extract(entry, ${path}) AS array(varchar))`,
+}
+
+/** SQL of Trino and Athena: the columns of `entry`, a line as JSON. */
+export const COLUMNS_OF_ENTRY: readonly string[] = Object.entries(LEDGER_COLUMNS).map(
+  ([name, type]) => `${OF_JSON[type](`'$.${name}'`)} AS "${name}"`,
+)
+
+/** For people with a console of Athena, to begin with. */
+export const EXAMPLE_QUERY = `SELECT ${COLUMNS_OF_ENTRY.join(',\n  ')}
+FROM (SELECT json_parse(${LEDGER_LINE}) AS entry FROM ${LEDGER_TABLES.every})
+WHERE json_extract_scalar(entry, '$.type') = 'message'
+ORDER BY "internalDate" DESC
+LIMIT 100`
+
+/** The Glue database of a deployment, whose names take no hyphens without quotes. */
+export function ledgerDatabase(stack: string): string {
+  return stack.replaceAll('-', '_')
+}

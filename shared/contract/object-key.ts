@@ -16,6 +16,7 @@ import { type CaseName, type MailboxId, mailboxId, type ObjectKey, type Sha256, 
 //                    mailboxes.json                          the mailbox list that the Lambdas read
 //   derived bucket   attachments/<mailboxId>/<aa>/<sha256>   the decoded octets of an attachment
 //                    metadata/<mailboxId>/<aa>/<sha256>.json what an event was cut from; the digest is of this object
+//                    searches/                               answers of Athena, by names of its own
 
 const RAW = /^raw\/([a-z0-9][a-z0-9-]{0,62})\/([0-9a-f]{2})\/([0-9a-f]{64})\.eml$/
 const CASE_STEP = /^evidence\/cases\/([a-z0-9][a-z0-9-]{0,62})\/(\d{10})\.ndjson$/
@@ -49,6 +50,9 @@ export function ledgerKey(mailbox: MailboxId, seq: number): ObjectKey {
 export function ledgerPrefix(mailbox: MailboxId): string {
   return `ledger/${mailbox}/`
 }
+
+/** Of the ledgers of all mailboxes. */
+export const LEDGERS_PREFIX = 'ledger/'
 
 /** Undefined for a key that is not of a ledger segment; the first one has number 1. */
 export function parseLedgerKey(key: string): { mailbox: MailboxId; seq: number } | undefined {
@@ -132,3 +136,6 @@ export function attachmentKey(mailbox: MailboxId, digest: Sha256): ObjectKey {
 export function metadataKey(mailbox: MailboxId, digest: Sha256): ObjectKey {
   return `metadata/${mailbox}/${digest.slice(0, 2)}/${digest}.json` as ObjectKey
 }
+
+/** In the derived bucket: what Athena answered. */
+export const SEARCHES_PREFIX = 'searches/'

@@ -1,4 +1,10 @@
-import { type ColumnType, LEDGER_COLUMNS, LEDGER_LINE, LEDGER_TABLES } from '../contract/ledger-table.ts'
+import {
+  COLUMNS_OF_ENTRY,
+  type ColumnType,
+  LEDGER_COLUMNS,
+  LEDGER_LINE,
+  LEDGER_TABLES,
+} from '../contract/ledger-table.ts'
 
 // What two engines say in different words. Whatever is the same for both is in sql.ts.
 
@@ -53,25 +59,13 @@ export function duckDbDialect(files: string): Dialect {
   }
 }
 
-/**
- * Trino's, which Athena engine version 3 speaks. The table has a column with the whole line, and JSON is read here: Athena's JSON SerDes want one type
- * for each field, or may answer differently from time to time (AWS, Athena user guide, "OpenX JSON SerDe", considerations).
- */
+/** Trino's, which Athena engine version 3 speaks. */
 export function athenaDialect(database: string): Dialect {
   const table = (name: string): string => `${quoted(database)}.${quoted(name)}`
-  const read: Readonly<Record<ColumnType, (path: string) => string>> = {
-    text: (path) => `json_extract_scalar(entry, ${path})`,
-    integer: (path) => `try_cast(json_extract_scalar(entry, ${path}) AS bigint)`,
-    flag: (path) => `json_extract_scalar(entry, ${path}) = 'true'`,
-    texts: (path) => `try_cast(json_extract(entry, ${path}) AS array(varchar))`,
-  }
-  const selected = Object.entries(LEDGER_COLUMNS).map(
-    ([name, type]) => `${read[type](`'$.${name}'`)} AS ${quoted(name)}`,
-  )
   return {
     // Of mailboxes that are named only their folders are read, and paid for.
     entries: (mailboxes, bind) => `
-  SELECT file, try_cast(json_extract_scalar(entry, '$.id') AS bigint) AS position, ${selected.join(', ')}
+  SELECT file, try_cast(json_extract_scalar(entry, '$.id') AS bigint) AS position, ${COLUMNS_OF_ENTRY.join(', ')}
   FROM (
     SELECT "$path" AS file, json_parse(${LEDGER_LINE}) AS entry
     FROM ${

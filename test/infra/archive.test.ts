@@ -257,8 +257,11 @@ test('state has no versions, for every drain writes a snapshot', () => {
 test('derived data expires, for it can be made again', () => {
   const expiring = rulesOf(bucketOf(world, 'Derived').Properties).filter((rule) => rule.ExpirationInDays)
   assert.deepEqual(
-    expiring.map(({ ExpirationInDays }) => ExpirationInDays),
-    [90],
+    expiring.map(({ Prefix, ExpirationInDays }) => [Prefix, ExpirationInDays]),
+    [
+      [undefined, 90],
+      ['searches/', 1],
+    ],
   )
 })
 

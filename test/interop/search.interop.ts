@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { MailboxId } from '../../shared/contract/ids.ts'
+import { EXAMPLE_QUERY, LEDGER_COLUMNS } from '../../shared/contract/ledger-table.ts'
 import { openLedger } from '../../shared/ledger/ledger.ts'
 import type { Entry } from '../../shared/ledger/segment.ts'
 import { openAthenaSearch } from '../../shared/search/athena.ts'
@@ -160,6 +161,15 @@ describe('a search by Athena, run by Trino', { skip: trinoMissing() ?? false }, 
     rmSync(root, { recursive: true })
   })
 
+  test('the query that people begin with in the console runs, too', async () => {
+    root = newFolder()
+    await archiveOf([{ to: ['a@x.example'], subject: 'Rechnung' }], root)
+    const { columns, rows } = await trino.execute(withLines(EXAMPLE_QUERY, root), [])
+    assert.deepEqual(columns, Object.keys(LEDGER_COLUMNS))
+    assert.equal(rows[0]?.[columns.indexOf('subject')], 'Rechnung')
+    rmSync(root, { recursive: true })
+  })
+
   test('a line that is no JSON fails the search, and is not left out', async () => {
     root = newFolder()
     await archiveOf([{}, {}], root)
@@ -185,4 +195,5 @@ function withLines(sql: string, root: string): string {
   return sql
     .replaceAll('"mailsluice"."ledger_of_mailboxes"', () => table)
     .replaceAll('"mailsluice"."ledger"', () => table)
+    .replaceAll('FROM ledger)', () => `FROM ${table})`)
 }

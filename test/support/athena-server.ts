@@ -63,7 +63,7 @@ class Refusal extends Error {
 }
 
 export async function startAthenaServer(options: AthenaServerOptions): Promise<AthenaServer> {
-  const { workgroup = 'mailsluice', execute, refuse = {}, looks = 1, pageRows } = options
+  const { workgroup = 'mailsluice', execute, refuse = {}, pageRows } = options
   const executions = new Map<string, Execution>()
   const queries: AthenaQuery[] = []
   const calls: string[] = []
@@ -90,7 +90,7 @@ export async function startAthenaServer(options: AthenaServerOptions): Promise<A
       const query = { sql, parameters, workgroup: String(WorkGroup), database: Database }
       queries.push(query)
       const id = randomUUID()
-      executions.set(id, { outcome: await execute(query), looksLeft: looks, stopped: false })
+      executions.set(id, { outcome: await execute(query), looksLeft: options.looks ?? 1, stopped: false })
       return { QueryExecutionId: id }
     },
     async GetQueryExecution({ QueryExecutionId }) {
