@@ -1,14 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { bundleFormat } from '../../shared/export/bundle.ts'
 import { emlFormat } from '../../shared/export/eml-folder.ts'
-import { SUMS_FILE } from '../../shared/export/folder.ts'
+import { signFolder } from '../../shared/export/folder.ts'
 import { mboxFormat } from '../../shared/export/mbox.ts'
 import type { ExportFormat } from '../../shared/export/part.ts'
 import { bundleReadme } from '../../shared/export/readme.ts'
-import { signature } from '../../shared/export/signed-sums.ts'
-import { type ExportReport, exportMessages } from '../../shared/operations/export.ts'
+import { countExport, type ExportReport, exportMessages } from '../../shared/operations/export.ts'
 import { openProver } from '../../shared/operations/prove.ts'
+import type { MessageQuery } from '../../shared/operations/query.ts'
 import { readPublicKey } from '../../shared/seal/seal.ts'
 import type { Signer } from '../../shared/seal/signer.ts'
 import { type ChoiceOptions, readChoice } from './choice.ts'
@@ -22,12 +20,14 @@ export const EXPORT_FORMATS = ['bundle', 'eml', 'mbox'] as const
 export interface ExportCommandOptions extends ChoiceOptions {
   readonly output: string
   readonly format: (typeof EXPORT_FORMATS)[number]
+  readonly dryRun?: boolean
 }
 
 /** Writes what the query means to files; the same command goes on with an export that was interrupted. */
 export async function exportCommand(run: Run, options: ExportCommandOptions): Promise<void> {
   const { output, signal, stores } = run
   const query = await readChoice(options, run)
+  if (options.dryRun) return count(run, query)
   const signer = options.format === 'bundle' ? signerOf(run) : undefined
   try {
     await withCatalogue(run, async ({ ports, mailboxes }) => {
@@ -39,12 +39,22 @@ export async function exportCommand(run: Run, options: ExportCommandOptions): Pr
         progress: (messages, octets) =>
           output.progress([`${countOf(messages, 'message')} of this part, ${octetsText(octets)}`]),
       })
-      if (signer && report.complete) await sign(options.output, signer)
+      if (signer && report.complete) await signFolder(options.output, signer, await readme(signer))
       tell(run, options.output, report)
     })
   } finally {
     signer?.close()
   }
+}
+
+async function count(run: Run, query: MessageQuery): Promise<void> {
+  await withCatalogue(run, async ({ ports, mailboxes }) => {
+    const counted = await countExport(query, mailboxes, ports)
+    run.output.result(
+      { ...counted, dryRun: true },
+      () => `${countOf(counted.messages, 'message')} would be written, ${octetsText(counted.octets)}`,
+    )
+  })
 }
 
 function plainFormat(format: ExportCommandOptions['format']): ExportFormat {
@@ -53,14 +63,6 @@ function plainFormat(format: ExportCommandOptions['format']): ExportFormat {
 
 async function readme(signer: Signer): Promise<string> {
   return bundleReadme(readPublicKey(await signer.publicKey())?.asymmetricKeyType)
-}
-
-/** Beside the parts, over all of them. */
-async function sign(folder: string, signer: Signer): Promise<void> {
-  const sums = await readFile(join(folder, SUMS_FILE))
-  await writeFile(join(folder, `${SUMS_FILE}.sig`), await signature(sums, signer))
-  await writeFile(join(folder, 'public-key.pem'), await signer.publicKey())
-  await writeFile(join(folder, 'README.txt'), await readme(signer))
 }
 
 function tell({ output }: Run, folder: string, report: ExportReport): void {

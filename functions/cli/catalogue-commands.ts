@@ -45,6 +45,7 @@ export function addCatalogueCommands(root: Command, archive: Command, command: W
         .choices(EXPORT_FORMATS)
         .default('bundle'),
     )
+    .option('--dry-run', 'count what would be written, and write nothing')
     .addHelpText(
       'after',
       examples(

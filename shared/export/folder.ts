@@ -1,10 +1,12 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { errnoOf } from '../archive/file-errors.ts'
 import { IngestError } from '../errors.ts'
 import { placeSchema, querySchema } from '../operations/query.ts'
+import type { Signer } from '../seal/signer.ts'
 import type { ExportFormat } from './part.ts'
+import { signature } from './signed-sums.ts'
 
 // The folder of an export: what is done of it (export.json), and in the end the list of sums. Rejects with EXPORT_FAILED, whatever the disk says.
 
@@ -30,7 +32,7 @@ const stateSchema = z.object({
 export type ExportState = z.infer<typeof stateSchema>
 
 const STATE_FILE = 'export.json'
-export const SUMS_FILE = 'SHA256SUMS'
+const SUMS_FILE = 'SHA256SUMS'
 
 /** Undefined for a folder without an export, which is made where it is missing. */
 export async function readState(folder: string): Promise<ExportState | undefined> {
@@ -57,15 +59,28 @@ export async function saveState(folder: string, state: ExportState): Promise<voi
   })
 }
 
-/** Over all parts; what was there is replaced. */
+/** Over all parts; what was there is replaced, when it is whole. */
 export async function writeSums(folder: string, state: ExportState, format: ExportFormat): Promise<void> {
   const file = join(folder, SUMS_FILE)
+  const partial = `${file}.partial`
   await onDisk(file, async () => {
-    await rm(file, { force: true })
+    await rm(partial, { force: true })
+    await appendFile(partial, '', { mode: 0o600 })
     for (const part of state.parts) {
       const lines = await format.sums(join(folder, part.file), part.sha256)
-      await writeFile(file, lines.map((line) => `${line}\n`).join(''), { flag: 'a', mode: 0o600 })
+      await appendFile(partial, lines.map((line) => `${line}\n`).join(''))
     }
+    await rename(partial, file)
+  })
+}
+
+/** Beside the sums: the signature over them, the key that made it, and what a recipient reads first. Rejects with SIGNING_…, too. */
+export async function signFolder(folder: string, signer: Signer, readme: string): Promise<void> {
+  await onDisk(folder, async () => {
+    const sums = await readFile(join(folder, SUMS_FILE))
+    await writeFile(join(folder, `${SUMS_FILE}.sig`), await signature(sums, signer))
+    await writeFile(join(folder, 'public-key.pem'), await signer.publicKey())
+    await writeFile(join(folder, 'README.txt'), readme)
   })
 }
 

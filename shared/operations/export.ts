@@ -59,6 +59,20 @@ export async function exportMessages(
   }
 }
 
+/** What an export would hold, by what the ledgers say; reads no message that the query can be decided without. */
+export async function countExport(
+  query: MessageQuery,
+  mailboxes: readonly MailboxId[],
+  ports: QueryPorts,
+): Promise<Pick<ExportReport, 'messages' | 'octets'>> {
+  let [messages, octets] = [0, 0]
+  for await (const { entry } of findByQuery(query, mailboxes, ports)) {
+    messages++
+    octets += entry.octets
+  }
+  return { messages, octets }
+}
+
 /** The messages after the last part. */
 async function* remaining(
   { until, last }: ExportState,

@@ -219,8 +219,11 @@ describe('a replay', () => {
   test('has not reached a message before every queue has answered for it and for all before', async () => {
     const world = await drained()
     const { queues } = world.ports()
-    const routes: RouteConfig[] = [{ queue: ['default', 'invoices'], when: {} }]
-    const answered: Record<string, number> = { default: 0, invoices: 0 }
+    const routes: RouteConfig[] = [
+      { queue: ['audit', 'invoices'], when: { subject: 'message 0*' } },
+      { queue: 'default', when: {} },
+    ]
+    const answered = { default: 0, audit: 0, invoices: 0 }
     const ahead: number[] = []
     await replayMessages(
       {},
@@ -233,7 +236,7 @@ describe('a replay', () => {
             // One queue is slow.
             if (queue === 'invoices') for (let turns = 0; turns < 50; turns++) await nextTurn()
             const results = await queues.send(queue, batch)
-            answered[queue] = (answered[queue] ?? 0) + batch.length
+            answered[queue as keyof typeof answered] += batch.length
             return results
           },
         },
@@ -242,14 +245,15 @@ describe('a replay', () => {
         replay: 'replay-1',
         wait: async () => {},
         reached: ({ messages }) => {
-          assert.ok(messages <= Math.min(...Object.values(answered)))
-          ahead.push((answered.default as number) - messages)
+          const { invoices, audit, default: others } = answered
+          assert.ok(Math.min(messages, 10) <= Math.min(invoices, audit) && messages - 10 <= others)
+          ahead.push(others)
         },
       },
     )
 
     assert.equal(ahead.length, 25)
-    assert.ok(Math.max(...ahead) > 10, `the slow queue held nothing up: ${ahead.join(' ')}`)
+    assert.ok((ahead[0] as number) >= 10, 'the slow queue held nothing up')
   })
 
   test('stops in good order', async () => {
