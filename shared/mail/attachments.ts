@@ -2,7 +2,15 @@ import { createHash, type Hash } from 'node:crypto'
 import type { Attachment, InvoiceData } from '../contract/event.ts'
 import { PARSER } from '../limits.ts'
 import { kindOf } from './attachment-kind.ts'
-import { contradicts, decodeUnicode, detectType, isEncryptedZip, PDF } from './file-type.ts'
+import {
+  beginsWithTag,
+  contradicts,
+  decodeUnicode,
+  detectType,
+  isEncryptedZip,
+  PDF,
+  XML,
+} from './file-type.ts'
 import { readInvoiceXml } from './invoice-xml.ts'
 import type { Place } from './mime-scanner.ts'
 import type { EncodedPart, Extent } from './parsed-message.ts'
@@ -92,14 +100,15 @@ class OpenFile {
     attachment.octets = this.#octets
     attachment.sha256 = this.#hash.digest('hex')
     if (!this.#looked) this.#look()
-    const detected = this.#detected
+    const invoice = this.#pdf ? this.#pdf.invoice : this.#xmlInvoice()
+    // An invoice in XML may leave the declaration out; its root says what it is.
+    const detected = this.#detected ?? (invoice && XML)
     if (detected !== undefined) {
       attachment.detectedType = detected
       if (contradicts(detected, attachment.contentType, attachment.name)) attachment.typeMismatch = true
     }
     attachment.kind = kindOf(header, place, detected)
     if (this.#pdf?.encrypted || isEncryptedZip(this.start)) attachment.encrypted = true
-    const invoice = this.#pdf ? this.#pdf.invoice : xmlInvoice(detected, this.start)
     if (invoice) attachment.invoice = invoice
   }
 
@@ -122,12 +131,13 @@ class OpenFile {
       this.#pdf.write(this.start)
     } else if (this.#detected === undefined || TEXT.test(this.#detected)) this.#most = PARSER.reportOctets
   }
+
+  #xmlInvoice(): InvoiceData | undefined {
+    const { start } = this
+    if (!beginsWithTag(start)) return undefined
+    const invoice = readInvoiceXml(decodeUnicode(start))
+    return invoice && { ...invoice, embedded: false }
+  }
 }
 
 const TEXT = /^text\/|\bxml$/
-
-function xmlInvoice(detected: string | undefined, start: Buffer): InvoiceData | undefined {
-  if (detected !== 'application/xml') return undefined
-  const invoice = readInvoiceXml(decodeUnicode(start))
-  return invoice && { ...invoice, embedded: false }
-}

@@ -1,3 +1,5 @@
+import { xmlRoot } from './xml-root.ts'
+
 // What a file is by its first octets, and whether that is what its sender says.
 
 interface Signature {
@@ -18,6 +20,7 @@ export const EXECUTABLE = 'application/vnd.microsoft.portable-executable'
 export const OLE = 'application/x-ole-storage'
 export const TNEF = 'application/ms-tnef'
 export const PDF = 'application/pdf'
+export const XML = 'application/xml'
 
 const SIGNATURES: readonly Signature[] = [
   signature('image/png', '89504e470d0a1a0a'),
@@ -105,10 +108,10 @@ const OFFICE: readonly (readonly [string, string])[] = [
 function textType(start: Buffer): string | undefined {
   const words = firstText(start).toLowerCase()
   if (words.startsWith('<?xml') || words.startsWith('<!--')) {
-    const root = /<(?![?!])(?:[\w.-]+:)?([\w.-]+)/.exec(words)?.[1]
+    const root = xmlRoot(words)?.name
     if (root === 'html') return 'text/html'
     if (root === 'svg') return 'image/svg+xml'
-    return words.startsWith('<?xml') ? 'application/xml' : undefined
+    return words.startsWith('<?xml') ? XML : undefined
   }
   return WORDS.find(([begin]) => words.startsWith(begin))?.[1]
 }
@@ -117,6 +120,16 @@ function textType(start: Buffer): string | undefined {
 export function firstText(start: Buffer): string {
   return decodeUnicode(start).trimStart()
 }
+
+/** Whether a text begins with `<`, in any of these encodings: cheaper than to decode what is none. */
+export function beginsWithTag(start: Buffer): boolean {
+  let at = 0
+  while (MARKS_AND_SPACE.has(start[at] ?? -1)) at++
+  return start[at] === 0x3c
+}
+
+/** The octets of byte order marks and of white space in UTF-8 and UTF-16. */
+const MARKS_AND_SPACE = new Set([0xef, 0xbb, 0xbf, 0xfe, 0xff, 0x00, 0x09, 0x0a, 0x0d, 0x20])
 
 export function decodeUnicode(octets: Buffer): string {
   if (octets[0] === 0xff && octets[1] === 0xfe) return octets.subarray(2).toString('utf16le')

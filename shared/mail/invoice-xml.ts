@@ -1,5 +1,6 @@
 import type { InvoiceData } from '../contract/event.ts'
 import { cut, oneLine } from './clean-text.ts'
+import { xmlRoot } from './xml-root.ts'
 
 type Syntax = NonNullable<InvoiceData['syntax']>
 
@@ -27,12 +28,9 @@ export function profileOf(guideline: string): string | undefined {
   return PROFILES.find(([pattern]) => pattern.test(guideline))?.[1]
 }
 
-/**
- * Recognises an invoice by the start of its XML: root element, its namespace, and the guideline that it says to follow.
- * One pass by searches; nothing is resolved, so that entities and references to elsewhere do nothing.
- */
+/** Recognises an invoice by the start of its XML: root element, its namespace, and the guideline that it says to follow. */
 export function readInvoiceXml(xml: string): Omit<InvoiceData, 'embedded'> | undefined {
-  const root = rootElement(xml)
+  const root = xmlRoot(xml)
   if (!root) return undefined
   const syntax = ROOTS.find(([, name, namespace]) => name === root.name && root.namespace === namespace)?.[0]
   if (!syntax) return undefined
@@ -42,41 +40,6 @@ export function readInvoiceXml(xml: string): Omit<InvoiceData, 'embedded'> | und
   const guideline = written && cut(oneLine(written), 200)
   const profile = guideline && profileOf(guideline)
   return { syntax, ...(profile && { profile }), ...(guideline && { guideline }) }
-}
-
-interface Root {
-  readonly name: string
-  readonly namespace: string | undefined
-  readonly end: number
-}
-
-const NAME = /(?:([\w.-]+):)?([\w.-]+)/y
-
-function rootElement(xml: string): Root | undefined {
-  let at = xml.indexOf('<')
-  // Declaration, comments, instructions, a document type: they end before the root begins.
-  while (at >= 0 && (xml[at + 1] === '?' || xml[at + 1] === '!')) {
-    const end = xml.startsWith('<!--', at) ? xml.indexOf('-->', at + 4) : xml.indexOf('>', at)
-    at = end < 0 ? -1 : xml.indexOf('<', end)
-  }
-  if (at < 0) return undefined
-  NAME.lastIndex = at + 1
-  const [, prefix, name = ''] = NAME.exec(xml) ?? []
-  const end = xml.indexOf('>', at)
-  if (end < 0) return undefined
-  const attributes = xml.slice(NAME.lastIndex || at + 1, end)
-  return { name, namespace: attribute(attributes, prefix ? `xmlns:${prefix}` : 'xmlns'), end }
-}
-
-const VALUE = /\s*=\s*(?:"([^"]*)"|'([^']*)')/y
-
-function attribute(attributes: string, name: string): string | undefined {
-  for (let at = attributes.indexOf(name); at >= 0; at = attributes.indexOf(name, at + 1)) {
-    VALUE.lastIndex = at + name.length
-    const value = VALUE.exec(attributes)
-    if (value) return value[1] ?? value[2]
-  }
-  return undefined
 }
 
 /** Position behind the start tag of the next element with this name, whatever its prefix; -1 without one. */

@@ -23,7 +23,7 @@ const ORDER = Object.keys(PARSE_CODES) as ParseCode[]
 const FAILED: ReadonlySet<ParseCode> = new Set(['TIMED_OUT', 'OUT_OF_MEMORY', 'PARSER_FAILED'])
 
 /** Raised whenever the same octets may parse differently than before. */
-export const PARSER_VERSION = '2'
+export const PARSER_VERSION = '3'
 
 /** The worst of the codes; undefined when there is none. */
 export function worst(codes: Iterable<ParseCode>): ParseCode | undefined {

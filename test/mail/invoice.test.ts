@@ -25,6 +25,10 @@ function cii(guideline: string): string {
   return `<?xml version='1.0'?><rsm:CrossIndustryInvoice xmlns:rsm="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100" xmlns:ram="urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"><rsm:ExchangedDocumentContext><ram:BusinessProcessSpecifiedDocumentContextParameter><ram:ID>A1</ram:ID></ram:BusinessProcessSpecifiedDocumentContextParameter><ram:GuidelineSpecifiedDocumentContextParameter><ram:ID>${guideline}</ram:ID></ram:GuidelineSpecifiedDocumentContextParameter></rsm:ExchangedDocumentContext><rsm:ExchangedDocument><ram:ID>RE-1</ram:ID></rsm:ExchangedDocument></rsm:CrossIndustryInvoice>`
 }
 
+function withoutDeclaration(xml: string): string {
+  return xml.replace(/^<\?xml[^>]*\?>\s*/, '')
+}
+
 const INVOICES: readonly (readonly [what: string, xml: string, Omit<InvoiceData, 'embedded'> | undefined])[] =
   [
     [
@@ -60,6 +64,18 @@ const INVOICES: readonly (readonly [what: string, xml: string, Omit<InvoiceData,
     ['other XML', '<?xml version="1.0"?><order/>', undefined],
     ['what breaks off in its root', '<Invoice xmlns="urn:oasis:names', undefined],
     ['no XML', 'Invoice', undefined],
+    ['text before the root', `the ${ubl(XRECHNUNG)}`, undefined],
+    ['an Invoice in a comment', `<!-- ${withoutDeclaration(cii(XRECHNUNG))} --><order/>`, undefined],
+    [
+      'a namespace that an entity would have to give',
+      '<!DOCTYPE Invoice [<!ENTITY u "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2">]><Invoice xmlns="&u;"/>',
+      undefined,
+    ],
+    [
+      'a document type, whose entities are not resolved',
+      `<!DOCTYPE Invoice [<!ENTITY g SYSTEM "file:///etc/passwd">]>${withoutDeclaration(ubl('&g;'))}`,
+      { syntax: 'ubl-invoice', guideline: '&g;' },
+    ],
   ]
 
 function mail(type: string, name: string, content: Buffer): Buffer {
@@ -118,11 +134,67 @@ describe('an electronic invoice in XML', () => {
     assert.equal((await attachmentOf(mail('text/xml', 'a.xml', xml))).invoice?.profile, 'extended')
   })
 
+  const PLAIN: Readonly<Record<string, string>> = {
+    'UBL Invoice': withoutDeclaration(ubl(XRECHNUNG)).replace(/<!--.*-->\s*/, ''),
+    'UBL CreditNote': withoutDeclaration(ubl(XRECHNUNG, 'CreditNote')).replace(/<!--.*-->\s*/, ''),
+    CII: withoutDeclaration(cii(XRECHNUNG)),
+  }
+  const BEGINNINGS: Readonly<Record<string, (xml: string) => Buffer>> = {
+    'at once': (xml) => Buffer.from(xml),
+    'behind a mark of UTF-8': (xml) => Buffer.from(`\ufeff${xml}`),
+    'behind white space': (xml) => Buffer.from(` \r\n\t\n${xml}`),
+    'behind a mark and white space': (xml) => Buffer.from(`\ufeff\n${xml}`),
+    'behind comments': (xml) => Buffer.from(`<!-- <html> <svg> -->\n<!-- by Acme -->${xml}`),
+    'behind comments longer than what tells a type': (xml) =>
+      Buffer.from(`<!--${' of our own '.repeat(1000)}-->${xml}`),
+    'behind an instruction': (xml) => Buffer.from(`<?acme style="a"?>${xml}`),
+    'in UTF-16, low octet first': (xml) => Buffer.from(`\ufeff\n${xml}`, 'utf16le'),
+    'in UTF-16, high octet first': (xml) => Buffer.from(`\ufeff${xml}`, 'utf16le').swap16(),
+    'behind a declaration and a comment with HTML': (xml) =>
+      Buffer.from(`<?xml version="1.0"?><!-- <html> -->${xml}`),
+  }
+  for (const [what, xml] of Object.entries(PLAIN))
+    for (const [where, encode] of Object.entries(BEGINNINGS))
+      test(`is recognised with or without a declaration, when its root comes ${where}: ${what}`, async () => {
+        const message = mail('application/octet-stream', 'a.xml', encode(xml))
+        for (const size of [message.length, 61]) {
+          const { invoice, detectedType, typeMismatch } = await attachmentOf(message, size)
+
+          assert.equal(invoice?.profile, 'xrechnung')
+          assert.equal(invoice.embedded, false)
+          assert.deepEqual([detectedType, typeMismatch], ['application/xml', undefined])
+        }
+      })
+
+  test('that calls itself a picture contradicts its octets', async () => {
+    const octets = Buffer.from(PLAIN.CII ?? '')
+
+    assert.equal((await attachmentOf(mail('image/png', 'a.png', octets))).typeMismatch, true)
+  })
+
+  test('is not looked for behind the first 64 KiB, nor in a text or a page that begins otherwise', async () => {
+    const xml = PLAIN['UBL Invoice'] ?? ''
+    for (const octets of [
+      `<!--${' '.repeat(PARSER.reportOctets)}-->${xml}`,
+      `Dear all,\n${xml}`,
+      `<html><body>${xml}`,
+      '<Invoice xmlns="urn:x"/>',
+    ])
+      assert.equal(
+        (await attachmentOf(mail('application/octet-stream', 'a.bin', Buffer.from(octets)))).invoice,
+        undefined,
+      )
+    const other = mail('application/octet-stream', 'a.bin', Buffer.from('<Invoice xmlns="urn:x"/>'))
+    assert.equal((await attachmentOf(other)).detectedType, undefined)
+  })
+
   test('is searched in time proportional to its length', () => {
     for (const hostile of [
       '<!--'.repeat(16_000),
       `<Invoice ${'xmlns='.repeat(10_000)}`,
       `<Invoice ${'xmlns="'.repeat(10_000)}>`,
+      '<!'.repeat(32_000),
+      ' '.repeat(64_000),
       `${ubl('x').slice(0, 200)}${'<CustomizationID'.repeat(4_000)}`,
     ])
       readInvoiceXml(hostile)
