@@ -3,11 +3,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import {
+  AthenaClient,
+  CreateWorkGroupCommand,
+  GetQueryExecutionCommand,
+  ListQueryExecutionsCommand,
+} from '@aws-sdk/client-athena'
 import { GetQueueAttributesCommand, ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { parseConfig } from '../../shared/contract/config-text.ts'
 import { FUNCTIONS, type FunctionName } from '../../shared/contract/functions.ts'
 import { TICK_INPUT } from '../../shared/contract/messages.ts'
+import { ANSWER_COLUMNS } from '../../shared/search/sql.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import { type CliResult, jsonLines, startCli } from '../support/cli.ts'
 import { type ImapServer, startImapServer } from '../support/imap-server.ts'
@@ -157,6 +164,50 @@ describe('the stacks on moto', { skip: motoMissing() ?? false }, () => {
       jsonLines(again.stdout).map(({ announced, octets }) => [announced, octets]),
       [[0, 0]],
     )
+  })
+
+  test('search the ledger by Athena, with what moto is told to answer', async () => {
+    const athena = new AthenaClient(aws)
+    const Name = deployment.archive.outputs.SearchWorkgroup ?? ''
+    const OutputLocation = `s3://${deployment.archive.outputs.DerivedBucket}/searches/`
+    await athena.send(
+      new CreateWorkGroupCommand({ Name, Configuration: { ResultConfiguration: { OutputLocation } } }),
+    )
+    const values: Readonly<Record<string, string>> = {
+      mailbox: 'invoices',
+      seq: '1',
+      archivedAt: '2026-03-01T00:00:00.000Z',
+      certain: 'true',
+      sha256: 'a'.repeat(64),
+      octets: '12',
+      id: '1',
+      epoch: '1',
+    }
+    const cells = ANSWER_COLUMNS.map((name) =>
+      values[name] === undefined ? {} : { VarCharValue: values[name] },
+    )
+    const heading = ANSWER_COLUMNS.map((name) => ({ VarCharValue: name.toLowerCase() }))
+    const answer = { rows: [{ Data: heading }, { Data: cells }], column_info: [] }
+    const told = await fetch(`${aws.endpoint}/moto-api/static/athena/query-results`, {
+      method: 'POST',
+      body: JSON.stringify({ region: aws.region, results: [answer] }),
+    })
+    assert.equal(told.status, 201)
+
+    const { status, stdout, stderr } = await run('archive', 'search', '--from', "o'hara@*", '--json')
+
+    assert.equal(status, 0, stderr)
+    assert.deepEqual(
+      jsonLines(stdout).map(({ mailbox, sha256, octets }) => [mailbox, sha256, octets]),
+      [['invoices', 'a'.repeat(64), 12]],
+    )
+    assert.match(stderr, /^Athena: 1 query/m)
+    const { QueryExecutionIds: [id] = [] } = await athena.send(
+      new ListQueryExecutionsCommand({ WorkGroup: Name }),
+    )
+    const { QueryExecution } = await athena.send(new GetQueryExecutionCommand({ QueryExecutionId: id }))
+    assert.deepEqual(QueryExecution?.ExecutionParameters, ["'o''hara@%'"])
+    athena.destroy()
   })
 
   async function openFunctions() {
