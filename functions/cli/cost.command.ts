@@ -73,7 +73,7 @@ function interval(every: string): number {
 }
 
 const PARTS: Readonly<Record<keyof Cost, string>> = {
-  standing: 'keys, alarms, dashboard, metrics, ticks',
+  standing: 'keys, alarms, dashboard, metrics, ticks, seals',
   relay: 'the relay: tasks and addresses',
   network: 'NAT gateway, address, mail through it',
   looks: 'looking whether there is mail',

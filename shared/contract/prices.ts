@@ -16,6 +16,8 @@ export const PRICES = {
   schedulerCall: 0.000_001,
   kmsKeyMonth: 1,
   kmsRequest: 0.000_003,
+  /** Of an elliptic curve: signatures and public keys. */
+  kmsSigningRequest: 0.000_015,
   logGigabyte: 0.5,
   metricMonth: 0.3,
   alarmMonth: 0.1,

@@ -23,7 +23,7 @@ export interface Usage {
   readonly months: number
   /** Event queues that the stack makes. */
   readonly queues: number
-  /** Keys of its own, for mail and for logs. */
+  /** Keys of its own, for mail and for logs, besides the one that signs seals. */
   readonly ownKeys: boolean
   readonly relay: { readonly shards: number; readonly cpu: number; readonly memoryMib: number } | undefined
   readonly staticAddress: boolean
@@ -32,7 +32,7 @@ export interface Usage {
 
 /** USD a month. */
 export interface Cost {
-  /** Keys, alarms, dashboard, metrics, ticks and the polling of queues: also when no mail comes. */
+  /** Keys, alarms, dashboard, metrics, ticks, a seal a day and the polling of queues: also when no mail comes. */
   readonly standing: number
   /** Tasks and their addresses. */
   readonly relay: number
@@ -59,6 +59,9 @@ export const ASKED = {
   drain: { gets: 5, puts: 2, lists: 0, sqs: 3, logOctets: 1500 },
   /** Of a segment, where no case is open. */
   hold: { gets: 2, puts: 1, lists: 2, sqs: 3, logOctets: 900 },
+  /** Of a day on which mail came, and of each ledger on it; each segment that is sealed is read besides. */
+  seal: { gets: 3, puts: 2, lists: 2, logOctets: 800 },
+  ledgerToSeal: { gets: 2, lists: 3 },
 } as const
 
 /** Metrics that the functions write when all is well. */
@@ -76,6 +79,9 @@ const ASSUMED = {
   /** Comparing its segment with open cases, of which there is none. */
   hold: 1,
   message: 1 / 20,
+  /** A day's seal, and each ledger that is looked at for it: five requests, one after the other. */
+  seal: 2,
+  ledgerToSeal: 1 / 10,
   /** Octets of a message in the ledger. */
   ledger: 600,
   /** Of Lambda, a second, for each queue: five connections that wait 20 s each. */
@@ -103,6 +109,7 @@ function drainsOf({ looks, messages, relay }: Usage): number {
 }
 
 const TICKS = MONTH_SECONDS / 60
+const DAYS = MONTH_HOURS / 24
 
 function standingCost({ mailboxes, queues, ownKeys }: Usage): number {
   const { tick } = ASKED
@@ -110,12 +117,24 @@ function standingCost({ mailboxes, queues, ownKeys }: Usage): number {
   const queuesAsked = Object.values(FUNCTIONS).filter((each) => 'batchSize' in each).length
   const polls = queuesAsked * ASSUMED.polls * MONTH_SECONDS
   return (
-    (ownKeys ? 2 : 0) * PRICES.kmsKeyMonth +
+    // The one that signs seals is never S3's.
+    (ownKeys ? 3 : 1) * PRICES.kmsKeyMonth +
+    DAYS * sealCost(mailboxes) +
     alarms * PRICES.alarmMonth +
     METRICS_WRITTEN * PRICES.metricMonth +
     PRICES.dashboardMonth +
     polls * PRICES.sqsRequest +
     TICKS * (PRICES.schedulerCall + invocationCost('schedule-drains', ASSUMED.tick) + requestsCost(tick))
+  )
+}
+
+function sealCost(ledgers: number): number {
+  const { seal, ledgerToSeal } = ASKED
+  return (
+    invocationCost('seal-ledgers', ASSUMED.seal + ledgers * ASSUMED.ledgerToSeal) +
+    requestsCost(seal) +
+    ledgers * requestsCost(ledgerToSeal) +
+    2 * PRICES.kmsSigningRequest
   )
 }
 
@@ -154,15 +173,18 @@ function mailCost({ messages, drainMemoryMib }: Usage, drains: number): number {
         requestsCost(drain) +
         PRICES.kmsRequest +
         invocationCost('hold-new-mail', ASSUMED.hold) +
-        requestsCost(hold)) +
+        requestsCost(hold) +
+        // Read once more when it is sealed.
+        PRICES.s3Get) +
     messages * (timeCost(ASSUMED.message, drainMemoryMib) + PRICE_OF_A_MESSAGE)
   )
 }
 
 function logsCost(looks: number, probes: number, drains: number): number {
-  const { tick, probe, look, drain, hold } = ASKED
+  const { tick, probe, look, drain, hold, seal } = ASKED
   const octets =
     TICKS * tick.logOctets +
+    DAYS * seal.logOctets +
     probes * probe.logOctets +
     looks * look.logOctets +
     drains * (drain.logOctets + hold.logOctets)
