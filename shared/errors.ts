@@ -251,6 +251,11 @@ const MEANING = {
     remedy:
       'A consumer found no event of Mailsluice in it: look at it among the dead letters, and at who else writes to the queue.',
   },
+  OBJECT_GONE: {
+    scope: 'message',
+    remedy:
+      'It was deleted or has expired: what was derived of a message can be read out of the message itself.',
+  },
   EVENT_UNDER_WAY: {
     scope: 'message',
     remedy:

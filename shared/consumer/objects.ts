@@ -1,8 +1,9 @@
-import { createReadStream } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { storedOctets } from '../archive/exact-octets.ts'
+import { errnoOf, toFileError } from '../archive/file-errors.ts'
 import { type ArchivedData, type Attachment, archivedDataSchema } from '../contract/event.ts'
 import type { Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
@@ -16,7 +17,7 @@ export interface ObjectPlace {
   readonly range?: { readonly start: number; readonly octets: number } | undefined
 }
 
-/** The port of what reads objects. Rejects with ARCHIVE_…. */
+/** The port of what reads objects. Rejects with OBJECT_GONE when it is not there, else with ARCHIVE_…. */
 export type OpenObject = (place: ObjectPlace) => Promise<Readable>
 
 /**
@@ -29,19 +30,33 @@ export async function openRaw({ raw }: Pick<ArchivedData, 'raw'>, open: OpenObje
 
 /**
  * The decoded octets of an attachment, checked like those of a message: the object that a route extracted, else its part of the raw message, which is
- * read once to find it and a second time from its place on. Rejects with EVENT_INVALID when the message has no such attachment.
+ * read once to find it and a second time from its place on. That is read too when the object is not to be had any more, for what is derived
+ * expires. Rejects with EVENT_INVALID when the message has no such attachment, and with what the raw message is refused with.
  */
 export async function openAttachment(
   { raw }: Pick<ArchivedData, 'raw'>,
   attachment: Attachment,
   open: OpenObject,
 ): Promise<Readable> {
-  const { uri, partPath } = attachment
-  if (uri !== undefined) return checked({ ...attachment, uri }, await open({ uri }))
+  const extracted = attachment.uri === undefined ? undefined : await openExtracted(attachment.uri, open)
+  if (extracted) return checked({ ...attachment, uri: attachment.uri as string }, extracted)
+  const { partPath } = attachment
   const { decoded, findPart } = await import('./raw-part.ts')
   const part = await findPart(await openRaw({ raw }, open), partPath)
   const body = await open({ uri: raw.uri, versionId: raw.versionId, range: part })
   return checked({ ...attachment, uri: `${raw.uri}, part ${partPath}` }, decoded(body, part))
+}
+
+/** Also when it is refused: to who may not list a bucket S3 says so of what is not there. */
+const NOT_TO_BE_HAD: readonly string[] = ['OBJECT_GONE', 'ARCHIVE_DENIED', 'ARCHIVE_MISSING']
+
+async function openExtracted(uri: string, open: OpenObject): Promise<Readable | undefined> {
+  try {
+    return await open({ uri })
+  } catch (error) {
+    if (error instanceof IngestError && NOT_TO_BE_HAD.includes(error.code)) return undefined
+    throw error
+  }
 }
 
 /**
@@ -66,7 +81,13 @@ export function openFileObjects(folder: string): OpenObject {
     if (!uri.startsWith('file://') || !resolve(path).startsWith(root))
       throw new IngestError('ARCHIVE_DENIED', `${uri}: not a file under ${folder}`)
     if (range?.octets === 0) return Readable.from([])
-    return createReadStream(path, range && { start: range.start, end: range.start + range.octets - 1 })
+    try {
+      const file = await openFile(path)
+      return file.createReadStream(range && { start: range.start, end: range.start + range.octets - 1 })
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') throw new IngestError('OBJECT_GONE', `${uri}: no such file`)
+      throw toFileError(error, uri)
+    }
   }
 }
 

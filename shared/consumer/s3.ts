@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import { toArchiveError } from '../archive/s3-errors.ts'
+import { statusOf, toArchiveError } from '../archive/s3-errors.ts'
 import { IngestError } from '../errors.ts'
 import type { OpenObject } from './objects.ts'
 
@@ -26,7 +26,10 @@ export function openS3Objects(client: S3Client): OpenObject {
       const { Body } = await client.send(command)
       return Body as Readable
     } catch (error) {
-      throw toArchiveError(error, uri)
+      const refused = toArchiveError(error, uri)
+      // NoSuchKey or NoSuchVersion; a bucket that is not there is another matter.
+      const gone = statusOf(error) === 404 && refused.code !== 'ARCHIVE_MISSING'
+      throw gone ? new IngestError('OBJECT_GONE', refused.message, { cause: error }) : refused
     }
   }
 }

@@ -16,10 +16,11 @@ import {
 } from '../../shared/consumer/objects.ts'
 import { openS3Objects } from '../../shared/consumer/s3.ts'
 import type { ArchivedData } from '../../shared/contract/event.ts'
+import { type ErrorCode, IngestError } from '../../shared/errors.ts'
 import { parseMessage } from '../../shared/mail/parse-message.ts'
 import { archivedEvent } from '../support/recorded-events.ts'
 import { sampleMessages } from '../support/sample-messages.ts'
-import { type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts'
+import { type Fault, type ScriptedS3, startScriptedS3 } from '../support/scripted-s3.ts'
 
 const RAW = Buffer.from(`Subject: x\r\n\r\n${'line\r\n'.repeat(50_000)}`)
 const sha256 = (octets: Buffer): string => createHash('sha256').update(octets).digest('hex')
@@ -49,6 +50,7 @@ const PLACES: readonly [
   name: string,
   put: (key: string, octets: Buffer) => string,
   open: () => OpenObject,
+  remove: (key: string) => void,
 ][] = [
   [
     'files',
@@ -59,6 +61,7 @@ const PLACES: readonly [
       return pathToFileURL(file).href
     },
     () => openFileObjects(folder),
+    (key) => rmSync(join(folder, 'archive', key)),
   ],
   [
     'a bucket',
@@ -67,13 +70,14 @@ const PLACES: readonly [
       return `s3://mail/${key}`
     },
     () => openS3Objects(client),
+    (key) => s3.buckets.get('mail')?.objects.delete(key),
   ],
 ]
 
 const read = async (stream: Promise<Readable>): Promise<Buffer> =>
   Buffer.concat(await (await stream).toArray())
 
-for (const [name, put, open] of PLACES)
+for (const [name, put, open, remove] of PLACES)
   describe(`in ${name}`, () => {
     const raw = (key: string, octets: Buffer, expected: Buffer = RAW): Pick<ArchivedData, 'raw'> => ({
       raw: { uri: put(key, octets), key, sha256: sha256(expected), octets: expected.length },
@@ -131,6 +135,25 @@ for (const [name, put, open] of PLACES)
         }
       })
 
+    test('an attachment that was extracted and has expired is read out of the message', async () => {
+      const sample = sampleMessages().find(({ name }) => name === 'invoice')
+      assert.ok(sample)
+      const place = raw('raw/expired.eml', sample.octets, sample.octets)
+      const [attachment] = (await parseMessage(sample.octets)).attachments
+      assert.ok(attachment)
+      const expired = { ...attachment, uri: put('attachments/expired', Buffer.alloc(0)) }
+      remove('attachments/expired')
+
+      const octets = await read(openAttachment(place, expired, open()))
+
+      assert.deepEqual([octets.length, sha256(octets)], [attachment.octets, attachment.sha256])
+      await assert.rejects(open()({ uri: expired.uri }), { code: 'OBJECT_GONE' })
+      const gone = { ...place, raw: { ...place.raw, uri: expired.uri } }
+      await assert.rejects(openAttachment(gone, expired, open()), { code: 'OBJECT_GONE' })
+      const other = { ...expired, sha256: '0'.repeat(64) }
+      await assert.rejects(read(openAttachment(place, other, open())), { code: 'ARCHIVE_CONFLICT' })
+    })
+
     test('an attachment whose message was changed is never read to its end', async () => {
       const sample = sampleMessages().find(({ name }) => name === 'invoice')
       assert.ok(sample)
@@ -164,6 +187,37 @@ for (const [name, put, open] of PLACES)
     })
   })
 
+describe('what is derived', () => {
+  const sample = sampleMessages().find(({ name }) => name === 'invoice') ?? assert.fail()
+  const raw = {
+    uri: 's3://mail/raw/x',
+    key: 'raw/x',
+    sha256: sha256(sample.octets),
+    octets: sample.octets.length,
+  }
+  /** Reads the message, and refuses what was extracted of it. */
+  const refusing =
+    (code: ErrorCode): OpenObject =>
+    async ({ uri, range }) => {
+      if (uri !== raw.uri) throw new IngestError(code, uri)
+      return Readable.from([sample.octets.subarray(range?.start ?? 0, range && range.start + range.octets)])
+    }
+  const attachmentWhere = async (code: ErrorCode): Promise<Readable> => {
+    const [attachment] = (await parseMessage(sample.octets)).attachments
+    assert.ok(attachment)
+    return openAttachment({ raw }, { ...attachment, uri: 's3://derived/x' }, refusing(code))
+  }
+
+  for (const code of ['OBJECT_GONE', 'ARCHIVE_DENIED', 'ARCHIVE_MISSING'] as const)
+    test(`is read out of the message where S3 answers ${code}, as it does for what is gone`, async () => {
+      assert.ok((await read(attachmentWhere(code))).length > 0)
+    })
+
+  test('is asked for again, and not read out of the message, where the bucket does not answer', async () => {
+    await assert.rejects(attachmentWhere('ARCHIVE_UNAVAILABLE'), { code: 'ARCHIVE_UNAVAILABLE' })
+  })
+})
+
 describe('nothing is read', () => {
   const place = (uri: string) => ({ raw: { ...archivedEvent('plain').data.raw, uri } })
 
@@ -185,6 +239,37 @@ describe('nothing is read', () => {
     await assert.rejects(openRaw(place('s3://mail/nothing'), openS3Objects(client)), (error: Error) =>
       /nothing: 404/.test(error.message),
     )
+  })
+
+  test('that is not there, which is told apart from a bucket that is missing, refuses or does not answer', async () => {
+    const faults: Record<string, Fault> = {
+      denied: { status: 403, code: 'AccessDenied' },
+      version: { status: 404, code: 'NoSuchVersion' },
+      busy: { status: 503, code: 'SlowDown' },
+    }
+    const scripted = await startScriptedS3({ mail: {} }, ({ key }) => faults[key])
+    const other = new S3Client({
+      region: 'us-east-1',
+      endpoint: scripted.endpoint,
+      forcePathStyle: true,
+      maxAttempts: 1,
+      credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+    })
+    const codeOf = (uri: string) =>
+      openS3Objects(other)({ uri }).then(
+        () => 'read',
+        (error: unknown) => (error instanceof IngestError ? error.code : error),
+      )
+    try {
+      assert.equal(await codeOf('s3://mail/nothing'), 'OBJECT_GONE')
+      assert.equal(await codeOf('s3://mail/version'), 'OBJECT_GONE')
+      assert.equal(await codeOf('s3://nowhere/x'), 'ARCHIVE_MISSING')
+      assert.equal(await codeOf('s3://mail/denied'), 'ARCHIVE_DENIED')
+      assert.equal(await codeOf('s3://mail/busy'), 'ARCHIVE_UNAVAILABLE')
+    } finally {
+      other.destroy()
+      await scripted.close()
+    }
   })
 
   test('of a part that the message does not have', async () => {

@@ -4,8 +4,12 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { buildConsumerKit, type ConsumerKit } from '../../functions/consumer-kit.ts'
+import { parseMessage } from '../../shared/mail/parse-message.ts'
+import { memoryOctets } from '../../shared/octets.ts'
 import { CONSUMER_SAYS, packInto, runIn, writeConsumer } from '../support/packed.ts'
+import { sampleMessages } from '../support/sample-messages.ts'
 
 // The package as others get it: packed, in an empty folder, on its own.
 
@@ -44,6 +48,25 @@ describe('the consumer kit', () => {
       ),
       [],
     )
+  })
+
+  test('reads an attachment that has expired out of the message', async () => {
+    const { openAttachment, openFileObjects } = (await import(
+      pathToFileURL(join(kit.folder, 'index.mjs')).href
+    )) as typeof import('../../shared/consumer/index.ts')
+    const { octets } = sampleMessages().find(({ name }) => name === 'invoice') ?? assert.fail()
+    const [attachment] = (await parseMessage(octets)).attachments
+    assert.ok(attachment)
+    const message = join(folder, 'a.eml')
+    writeFileSync(message, octets)
+    const { sha256, length } = memoryOctets(octets)
+    const raw = { uri: pathToFileURL(message).href, key: 'raw/a', sha256, octets: length }
+    const expired = { ...attachment, uri: pathToFileURL(join(folder, 'expired.pdf')).href }
+
+    const stream = await openAttachment({ raw }, expired, openFileObjects(folder))
+
+    const decoded = memoryOctets(Buffer.concat(await stream.toArray()))
+    assert.deepEqual([decoded.length, decoded.sha256], [attachment.octets, attachment.sha256])
   })
 
   test('has no TypeScript in it but declarations', () => {
