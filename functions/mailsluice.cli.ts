@@ -18,7 +18,7 @@ import { describe, Output, type Terminal } from './cli/output.ts'
 import { addProofCommands } from './cli/proof-commands.ts'
 import { addQuarantineCommands } from './cli/quarantine.command.ts'
 import { type RelayCommandOptions, relayCommand } from './cli/relay.command.ts'
-import { testRoutesCommand } from './cli/routes.command.ts'
+import { type TestRoutesOptions, testRoutesCommand } from './cli/routes.command.ts'
 import { type CommonOptions, Run } from './cli/run.ts'
 import { examples, type Offline, positive, type Wrap } from './cli/usage.ts'
 
@@ -276,11 +276,7 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       'after',
       examples('routes test invoice.eml', 'routes test invoice.eml --mailbox orders --json'),
     )
-    .action(
-      command<{ mailbox?: string }>((run, options, [file]) =>
-        testRoutesCommand(run, file as string, options),
-      ),
-    )
+    .action(offline<TestRoutesOptions>(testRoutesCommand))
 
   addQuarantineCommands(root, command)
 

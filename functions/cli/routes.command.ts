@@ -10,21 +10,29 @@ import { openSpool } from '../../shared/octets.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import type { Judgement } from '../../shared/route-conditions.ts'
 import { explainRoutes, queuesTaken, type RouteJudgement } from '../../shared/routing.ts'
-import { printable } from './output.ts'
-import type { Run } from './run.ts'
-import { chosenMailboxes } from './settings.ts'
+import { type Output, printable } from './output.ts'
+import type { CommonOptions } from './run.ts'
+import { chosenMailboxes, readConfig } from './settings.ts'
 
 /** Values shown of those that a condition looked at in vain. */
 const VALUES_SHOWN = 5
 
-/** Which routes the message in a file would take, and why. Touches neither mailbox nor archive nor queue. */
+export interface TestRoutesOptions extends CommonOptions {
+  readonly mailbox?: string
+}
+
+/**
+ * Which routes the message in a file would take, and why. Needs the configuration alone, and of it what routes look at: no bucket that it names
+ * or leaves out, no queue, no certificate and no password has to be there.
+ */
 export async function testRoutesCommand(
-  { output, settings }: Run,
-  file: string,
-  options: { readonly mailbox?: string },
+  output: Output,
+  options: TestRoutesOptions,
+  [file = '']: readonly string[],
 ): Promise<void> {
-  const { routes, mailboxes } = settings.config
-  const [chosen] = chosenMailboxes(settings.config, options.mailbox === undefined ? [] : [options.mailbox])
+  const config = readConfig(options.config)
+  const { routes, mailboxes } = config
+  const [chosen] = chosenMailboxes(config, options.mailbox === undefined ? [] : [options.mailbox])
   const { id, authservId } = chosen as MailboxConfig
   const parsed = await parseFile(file, headerFieldsOf(routes))
   const trustedAuthentication = trustedResults(parsed.authentication, authservId)

@@ -13,8 +13,8 @@ export interface Settings {
   readonly authorities: Readonly<Record<string, string>>
 }
 
-/** Reads and validates the configuration, and the certificates that it names. Throws a ConfigurationError with every mistake at once. */
-export function readSettings(file: string): Settings {
+/** Reads and validates the configuration alone. Throws a ConfigurationError with every mistake at once. */
+export function readConfig(file: string): Config {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -23,6 +23,12 @@ export function readSettings(file: string): Settings {
   }
   const { config, problems } = parseConfig(text)
   if (!config) throw new ConfigurationError(file, problems)
+  return config
+}
+
+/** Reads and validates the configuration, and the certificates that it names. Throws a ConfigurationError with every mistake at once. */
+export function readSettings(file: string): Settings {
+  const config = readConfig(file)
   const folder = dirname(resolve(file))
   const more: string[] = []
   const authorities = readAuthorities(config, folder, more)

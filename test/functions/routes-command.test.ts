@@ -80,6 +80,44 @@ From mailbox orders (--mailbox names another) it goes to audit and invoices.
     assert.match(stdout, /^From mailbox a it goes to default, for no route takes it\.$/m)
   })
 
+  test('needs neither bucket nor certificate nor deployment, and asks nobody', async () => {
+    const config = (archive: string) => `
+${archive}queues: { default: mail-events }
+routes: [{ queue: default, when: { to: "invoices@*" } }]
+mailboxes: [{ id: a, protocol: imap, host: h, user: u, credential: env:A, ca: ./nowhere.pem }]
+`
+    for (const [name, archive] of Object.entries({
+      nothing: '',
+      deployment: 'aws: { stack: nobody-deployed-it }\n',
+      derived: 'derived: { bucket: acme-derived }\n',
+    })) {
+      const file = folder.write(`${name}.yaml`, config(archive))
+      const { status, stdout, stderr } = await runCli(['routes', 'test', INVOICE, '--config', file], {
+        AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+      })
+
+      assert.deepEqual([status, stderr], [0, ''], name)
+      assert.match(stdout, /^From mailbox a it goes to default\.$/m)
+    }
+  })
+
+  test('of a configuration with mistakes names each of them and what is expected', async () => {
+    const wrong = folder.write(
+      'wrong.yaml',
+      'queues: { default: q }\nroutes: [{ queue: nowhere, when: { form: "x@*" } }]\nmailboxes: [{ id: a, protocol: imap, host: h, user: u, credential: env:A }]',
+    )
+
+    const { status, stdout, stderr } = await runCli(['routes', 'test', INVOICE, '--config', wrong])
+
+    assert.deepEqual([status, stdout], [2, ''])
+    assert.match(stderr, /wrong\.yaml: 2 mistakes/)
+    assert.match(stderr, /routes\[0\]\.queue: .*nowhere/)
+    assert.match(stderr, /routes\[0\]\.when\.?.*form/)
+    const missing = await runCli(['routes', 'test', INVOICE, '--config', 'nowhere.yaml'])
+    assert.equal(missing.status, 2)
+    assert.match(missing.stderr, /nowhere\.yaml.*\n.*cannot be read.*--config FILE/)
+  })
+
   test('of a file that is not there, or of a mailbox that is not configured, is a usage error', async () => {
     const missing = await routesTest('nowhere.eml')
     assert.equal(missing.status, 2)
