@@ -68,9 +68,19 @@ const RULES: readonly { readonly name: string; readonly where: RegExp; readonly 
   {
     name: 'drain, probe, relay and operations see ports, never adapters',
     where:
-      /^shared\/(drain|probe|relay|suspension|announcement|routing)\.ts$|^shared\/(drain|relay|operations|ledger|cases)\//,
+      /^shared\/(drain|probe|relay|suspension|announcement|routing)\.ts$|^shared\/(drain|relay|operations|ledger|query|cases)\//,
     mayNotImport:
       /^shared\/(mailbox\/(imap|pop3|memory)|archive\/(s3|file|memory)|(state|derived)\/(s3|file|memory)|queue\/(sqs|local|memory)|credentials\/(?!credentials\.ts)|seal\/(signer-|timestamp-)|search\/(?!search\.ts)|parser\/(?!parser\.ts))/,
+  },
+  {
+    name: 'a query knows messages and ledgers, and nobody who asks',
+    where: /^shared\/query\//,
+    mayNotImport: /^shared\/(?!query\/|contract\/|archive\/|ledger\/|parser\/|[a-z-]+\.ts$)/,
+  },
+  {
+    name: 'what operations are made of knows none of them',
+    where: /^shared\/(ledger|query|cases|search|seal)\//,
+    mayNotImport: /^shared\/operations\//,
   },
   {
     name: 'infra shares names with the functions, never code',

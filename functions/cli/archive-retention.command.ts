@@ -5,13 +5,14 @@ import {
   type Judged,
   simulateExpiry,
 } from '../../shared/operations/expired.ts'
-import { type ArchivedMessage, timeSchema } from '../../shared/operations/query.ts'
 import {
   type Extension,
   extendRetention,
   type Kept,
   showRetention,
 } from '../../shared/operations/retention.ts'
+import type { ArchivedMessage } from '../../shared/query/archived-messages.ts'
+import { timeSchema } from '../../shared/query/query.ts'
 import { withCustody } from './custody-ports.ts'
 import { ObstacleTally, obstacleText } from './obstacle-text.ts'
 import { type OrderOptions, orderOf } from './order.ts'

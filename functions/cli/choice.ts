@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { readMembers } from '../../shared/cases/case-log.ts'
 import type { CaseName } from '../../shared/contract/ids.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
-import type { MessageQuery } from '../../shared/operations/query.ts'
+import type { MessageQuery } from '../../shared/query/query.ts'
 import { type QueryOptions, readQuery, withQueryOptions } from './query-options.ts'
 import type { Run } from './run.ts'
 

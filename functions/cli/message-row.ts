@@ -1,4 +1,4 @@
-import type { ArchivedMessage } from '../../shared/operations/query.ts'
+import type { ArchivedMessage } from '../../shared/query/archived-messages.ts'
 import { octetsText, printable } from './output.ts'
 
 /** A message as an object of --json. */

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { MESSAGE_CLASSES } from '../../shared/contract/event.ts'
 import { parseRawKey } from '../../shared/contract/object-key.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
-import { type MessageQuery, querySchema } from '../../shared/operations/query.ts'
+import { type MessageQuery, querySchema } from '../../shared/query/query.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes } from './settings.ts'
 

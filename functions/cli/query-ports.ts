@@ -1,8 +1,8 @@
 import type { MailboxId } from '../../shared/contract/ids.ts'
 import { mailboxesOf } from '../../shared/ledger/mailboxes.ts'
 import { openSpool } from '../../shared/octets.ts'
-import type { QueryPorts } from '../../shared/operations/query.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
+import type { QueryPorts } from '../../shared/query/find.ts'
 import type { Run } from './run.ts'
 
 /** What messages are looked for with; `mailboxes`: every one that has a ledger, whether it is configured or not any more. */

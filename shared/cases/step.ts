@@ -3,7 +3,7 @@ import type { CaseName, MailboxId, Sha256 } from '../contract/ids.ts'
 import { CASE_NAME_PATTERN, MAILBOX_ID_PATTERN, SHA256_PATTERN } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import { type Complaint, decodeLine, encodeLines, splitLines } from '../ndjson.ts'
-import { type MessageQuery, querySchema } from '../operations/query.ts'
+import { type MessageQuery, querySchema } from '../query/query.ts'
 
 // A step of a case, version 1: newline-delimited JSON, one header and then the messages that it is about. Written once and never changed. Each
 // header says what the case is after it, so that the last one alone tells whether new mail is to be held.

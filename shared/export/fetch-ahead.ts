@@ -3,7 +3,8 @@ import { rawKey } from '../contract/object-key.ts'
 import { IngestError } from '../errors.ts'
 import { EXPORT } from '../limits.ts'
 import type { Octets } from '../octets.ts'
-import type { ArchivedMessage, QueryPorts } from '../operations/query.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
+import type { QueryPorts } from '../query/find.ts'
 import { workAhead } from '../work-ahead.ts'
 
 export interface FetchedFromArchive {

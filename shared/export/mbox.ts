@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { quoteFromLines } from '../mail/mbox-quoting.ts'
-import type { ArchivedMessage } from '../operations/query.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
 import { openFileWriter } from './file-writer.ts'
 import type { ExportFormat } from './part.ts'
 

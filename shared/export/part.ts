@@ -1,6 +1,6 @@
 import type { IngestError } from '../errors.ts'
 import type { Octets } from '../octets.ts'
-import type { ArchivedMessage } from '../operations/query.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
 
 /** One file of an export while it is written. Every method rejects with EXPORT_FAILED when the disk does. */
 export interface Part {

@@ -6,8 +6,8 @@ import { inLanes } from '../lanes.ts'
 import type { Recorder } from '../ledger/recorder.ts'
 import type { DeletionEntry } from '../ledger/segment.ts'
 import { CUSTODY } from '../limits.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
 import { versionOf } from './obstacles.ts'
-import type { ArchivedMessage } from './query.ts'
 
 export interface DeletionPorts {
   readonly audit: Pick<ArchiveAudit, 'versions'>

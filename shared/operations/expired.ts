@@ -9,9 +9,11 @@ import type { IngestError } from '../errors.ts'
 import { inGroups, inLanes } from '../lanes.ts'
 import { openRecorder, type Recorder } from '../ledger/recorder.ts'
 import { CUSTODY } from '../limits.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
+import { findByQuery, type QueryPorts } from '../query/find.ts'
+import type { MessageQuery } from '../query/query.ts'
 import { deleteMessages } from './delete-messages.ts'
 import { type Obstacle, type ObstaclePorts, obstaclesTo } from './obstacles.ts'
-import { type ArchivedMessage, findByQuery, type MessageQuery, type QueryPorts } from './query.ts'
 
 export interface ExpiryPorts extends QueryPorts {
   readonly archive: Archive

@@ -8,7 +8,9 @@ import { type ExportState, nameFile, readState, saveState, writeSums } from '../
 import type { ExportFormat, Part } from '../export/part.ts'
 import { EXPORT } from '../limits.ts'
 import type { Octets } from '../octets.ts'
-import { type ArchivedMessage, findByQuery, type MessageQuery, placeOf, type QueryPorts } from './query.ts'
+import { type ArchivedMessage, placeOf } from '../query/archived-messages.ts'
+import { findByQuery, type QueryPorts } from '../query/find.ts'
+import type { MessageQuery } from '../query/query.ts'
 
 // Messages to files, in parts. A part is complete or not there: it gets its name when it is, and then the state of the export says so. An export that was
 // interrupted goes on after its last part, and ends with the messages that were there when it began.

@@ -7,9 +7,9 @@ import { archivedEventId } from '../contract/event.ts'
 import type { CaseName, MailboxId, Sha256 } from '../contract/ids.ts'
 import type { IngestError } from '../errors.ts'
 import { openRecorder, type Recorder } from '../ledger/recorder.ts'
+import { type ArchivedMessage, archivedMessages } from '../query/archived-messages.ts'
 import { deleteMessages } from './delete-messages.ts'
 import { type Obstacle, storedObstacles, versionOf } from './obstacles.ts'
-import { type ArchivedMessage, archivedMessages } from './query.ts'
 
 export interface ForgetPorts {
   readonly archive: Archive

@@ -5,9 +5,10 @@ import { type CaseName, type MailboxId, SHA256_PATTERN, type Sha256 } from '../c
 import { holdCursorKey, ledgerKey, ledgerPrefix, parseLedgerKey } from '../contract/object-key.ts'
 import { readSegment, readSegments } from '../ledger/ledger.ts'
 import { CASES } from '../limits.ts'
+import { messagesIn } from '../query/archived-messages.ts'
+import { matcherOf } from '../query/matcher.ts'
 import type { StateStore } from '../state/state.ts'
 import { caseMessageOf } from './hold.ts'
-import { matcherOf, messagesIn } from './query.ts'
 
 /** `state`: where it is kept how far a mailbox was looked at; losing it costs a re-read. Undefined: the whole ledger is read each time. */
 export interface NewMailPorts extends HoldPorts {

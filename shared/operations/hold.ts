@@ -5,7 +5,9 @@ import type { CaseName, MailboxId, Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import { readSegments } from '../ledger/ledger.ts'
 import { CASES } from '../limits.ts'
-import { type ArchivedMessage, decider, type MessageQuery, messagesIn, type QueryPorts } from './query.ts'
+import { type ArchivedMessage, messagesIn } from '../query/archived-messages.ts'
+import { decider, type QueryPorts } from '../query/find.ts'
+import type { MessageQuery } from '../query/query.ts'
 
 export interface HoldReport {
   readonly case: CaseName

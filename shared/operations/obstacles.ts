@@ -3,7 +3,7 @@ import type { ArchiveAudit, VersionFacts } from '../archive/audit.ts'
 import { isRetained } from '../archive/lock-rules.ts'
 import type { CaseName, MailboxId, Sha256 } from '../contract/ids.ts'
 import { rawKey } from '../contract/object-key.ts'
-import type { ArchivedMessage } from './query.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
 
 // What keeps a message in the archive.
 

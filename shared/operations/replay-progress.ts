@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { MAILBOX_ID_PATTERN, type MailboxId } from '../contract/ids.ts'
 import { REPLAY } from '../limits.ts'
-import { type ArchivedMessage, type Place, placeOf, placeSchema } from './query.ts'
+import { type ArchivedMessage, type Place, placeOf, placeSchema } from '../query/archived-messages.ts'
 
 /** What has become of a replay, up to and with the message `last`. */
 export interface ReplayTally {

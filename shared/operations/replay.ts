@@ -7,10 +7,12 @@ import { type Catalogue, catalogue } from '../ledger/catalogue.ts'
 import type { MessageEntry } from '../ledger/segment.ts'
 import { DRAIN, REPLAY } from '../limits.ts'
 import type { Octets } from '../octets.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
+import { findByQuery, type QueryPorts } from '../query/find.ts'
+import type { MessageQuery } from '../query/query.ts'
 import { openAnnouncer } from '../queue/announcer.ts'
 import type { EventQueues, OutgoingEvent } from '../queue/queue.ts'
 import { workAhead } from '../work-ahead.ts'
-import { type ArchivedMessage, findByQuery, type MessageQuery, type QueryPorts } from './query.ts'
 import { openReplayProgress, type ReplayTally } from './replay-progress.ts'
 
 // Announcing archived messages again: the path of a drain from the archive on. Nothing is recorded, for nothing has changed.

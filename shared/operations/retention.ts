@@ -13,8 +13,10 @@ import { inGroups, inLanes } from '../lanes.ts'
 import { CUSTODY } from '../limits.ts'
 import { encodeLines } from '../ndjson.ts'
 import { memoryOctets } from '../octets.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
+import { findByQuery, type QueryPorts } from '../query/find.ts'
+import type { MessageQuery } from '../query/query.ts'
 import { versionOf } from './obstacles.ts'
-import { type ArchivedMessage, findByQuery, type MessageQuery, type QueryPorts } from './query.ts'
 
 export interface Kept {
   readonly message: ArchivedMessage

@@ -1,6 +1,8 @@
 import { IngestError } from '../errors.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
+import { decider, type QueryPorts } from '../query/find.ts'
+import type { MessageQuery } from '../query/query.ts'
 import type { LedgerSearch } from '../search/search.ts'
-import { type ArchivedMessage, decider, type MessageQuery, type QueryPorts } from './query.ts'
 
 export interface SearchPorts extends QueryPorts {
   readonly search: LedgerSearch

@@ -1,6 +1,6 @@
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { SEARCH } from '../limits.ts'
-import type { MessageQuery } from '../operations/query.ts'
+import type { MessageQuery } from '../query/query.ts'
 import { AthenaQueries } from './athena-queries.ts'
 import { athenaDialect } from './dialects.ts'
 import type { LedgerSearch, SearchHit } from './search.ts'

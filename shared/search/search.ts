@@ -1,4 +1,5 @@
-import type { ArchivedMessage, MessageQuery } from '../operations/query.ts'
+import type { ArchivedMessage } from '../query/archived-messages.ts'
+import type { MessageQuery } from '../query/query.ts'
 
 /** A message that a search came upon. `certain`: its entry says that the query means it; otherwise the entry does not tell. */
 export interface SearchHit extends ArchivedMessage {

@@ -1,5 +1,5 @@
 import { LEDGER_COLUMNS } from '../contract/ledger-table.ts'
-import type { MessageQuery } from '../operations/query.ts'
+import type { MessageQuery } from '../query/query.ts'
 import { type Bind, type Dialect, quoted } from './dialects.ts'
 
 // A query as SQL over the lines of ledgers. Whatever a user wrote is bound as a parameter: no value ever becomes part of the text.
@@ -25,7 +25,7 @@ const OF_A_MESSAGE = Object.entries(LEDGER_COLUMNS).filter(
 
 /**
  * Messages that the query means or may mean, the newest first. Three-valued, as SQL is: a condition on a field that an entry does not have is NULL, and
- * `certain IS DISTINCT FROM false` keeps it. Means the same as `matcherOf` in operations/query.ts; a test holds them together. It goes over the lines once:
+ * `certain IS DISTINCT FROM false` keeps it. Means the same as `matcherOf` in query/matcher.ts; a test holds them together. It goes over the lines once:
  * an engine that bills what it reads bills it once.
  */
 export function searchStatement(query: MessageQuery, dialect: Dialect, most?: number): Statement {

@@ -10,7 +10,6 @@ import { IngestError } from '../../shared/errors.ts'
 import { openLedger } from '../../shared/ledger/ledger.ts'
 import type { Entry, MessageEntry } from '../../shared/ledger/segment.ts'
 import { memoryOctets } from '../../shared/octets.ts'
-import type { MessageQuery } from '../../shared/operations/query.ts'
 import {
   parseAgain,
   type ReplayOptions,
@@ -18,6 +17,7 @@ import {
   replayMessages,
 } from '../../shared/operations/replay.ts'
 import type { ReplayTally } from '../../shared/operations/replay-progress.ts'
+import type { MessageQuery } from '../../shared/query/query.ts'
 import type { SendResult } from '../../shared/queue/queue.ts'
 import { workAhead } from '../../shared/work-ahead.ts'
 import { DrainWorld, message } from '../support/drain-world.ts'
