@@ -25,7 +25,8 @@ export interface RunningTrino {
 
 /** Why its tests are left out, and what to do about it; undefined when they can run. */
 export function trinoMissing(): string | undefined {
-  if (!JAVA) return 'java is not found'
+  // A source file is run, which a JRE cannot.
+  if (!JAVA || !onPath('javac')) return 'a JDK (java and javac) is not found'
   try {
     if (readdirSync(JARS).some((file) => file.startsWith('trino-main-'))) return undefined
   } catch {
