@@ -26,6 +26,7 @@ import { examples, type Offline, positive, type Wrap } from './cli/usage.ts'
 
 const LOCAL_FOLDER = '.mailsluice'
 const MAILBOXES = 'ids of mailboxes (default: all)'
+const SEAL_KEY = 'public key (PEM) by which seals are checked (default: of the key that seals this archive)'
 const EXIT_STATUS = 'Exit status: 0 done, 1 something failed (said on stderr), 2 usage or configuration.'
 
 /** Runs one command; resolves to the exit status. Rejects with defects alone. */
@@ -227,6 +228,7 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       percent,
     )
     .option('--resume <file>', 'keep there how far it has come, and go on from there')
+    .option('--key <file>', SEAL_KEY)
     .addHelpText(
       'after',
       examples(
@@ -246,10 +248,11 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
     .action(command((run, _, ids) => showCommand(run, ids)))
   ledger
     .command('verify')
-    .description('check the chain of segments, and that every object they name is there')
+    .description('check the chain of segments against the seals, and that every object they name is there')
     .argument('[mailboxes...]', MAILBOXES)
+    .option('--key <file>', SEAL_KEY)
     .addHelpText('after', examples('ledger verify', 'ledger verify invoices --local'))
-    .action(command((run, _, ids) => verifyCommand(run, ids)))
+    .action(command<{ key?: string }>((run, options, ids) => verifyCommand(run, ids, options)))
 
   ledger
     .command('reconcile')

@@ -261,6 +261,8 @@ export const VERIFY = {
   underWayMs: 15 * MINUTE,
   /** A certificate: ids of messages that differ, which are few or, as UIDs, short. */
   certificateOctets: 64 * MIB,
+  /** A group of messages whose retention was lengthened, and the query, which may have the ids of a case. */
+  extensionOctets: 64 * MIB,
 } as const
 
 /** Searching ledgers. */
@@ -319,6 +321,8 @@ export const SEAL = {
   treesOctets: 64 * MIB,
   /** A list of 100,000 ledgers has 14 MB; a seal, with timestamps of a few KB, much less. */
   objectOctets: 64 * MIB,
+  /** Seals read at the same time: of ten years, every day, there are 3,650. */
+  readAhead: 16,
   /** One timestamp, answer included. */
   timestampMs: 20 * SECOND,
   timestampOctets: 64 * KIB,

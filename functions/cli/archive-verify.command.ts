@@ -11,6 +11,7 @@ import {
 import { countOf, countText, octetsText, printable } from './output.ts'
 import { readResumeFile, removeResumeFile, saveResumeFile } from './resume-file.ts'
 import type { Run } from './run.ts'
+import { trustedSealKey } from './seal-key.ts'
 import { chosenMailboxes } from './settings.ts'
 
 export interface VerifyCommandOptions {
@@ -19,13 +20,15 @@ export interface VerifyCommandOptions {
   readonly sample?: number
   /** File that a verification is kept in, to go on with. */
   readonly resume?: string
+  /** File with the public key by which seals are checked. */
+  readonly key?: string
 }
 
 /** The archive against everything that is recorded of it. Exit status 1 on findings, and when it was ended before its end. */
 export async function archiveVerifyCommand(
   run: Run,
   ids: readonly string[],
-  { deep = false, sample = 100, resume }: VerifyCommandOptions,
+  { deep = false, sample = 100, resume, key }: VerifyCommandOptions,
 ): Promise<void> {
   const { output, settings, stores, signal } = run
   const { config } = settings
@@ -41,6 +44,7 @@ export async function archiveVerifyCommand(
       seed: randomUUID(),
       from,
       signal,
+      sealKey: () => trustedSealKey(run, key),
       policyOf: (mailbox) => (mailbox && policies.get(mailbox)) ?? config.archive.retention,
     },
     {
@@ -53,7 +57,12 @@ export async function archiveVerifyCommand(
     },
   )
   output.result({ type: 'archive', ...result }, () =>
-    result.locks ? '' : 'This archive has no Object Lock: there were no locks to verify.',
+    [
+      ...(result.seal
+        ? [`The ledgers were compared with seal ${result.seal.seq} of ${result.seal.sealedAt}.`]
+        : []),
+      ...(result.locks ? [] : ['This archive has no Object Lock: there were no locks to verify.']),
+    ].join('\n'),
   )
   if (result.findings > 0)
     output.problem(

@@ -2,8 +2,11 @@ import { countIds } from '../../shared/ledger/id-days.ts'
 import { readSegments } from '../../shared/ledger/ledger.ts'
 import type { Entry, MessageEntry, SegmentHeader } from '../../shared/ledger/segment.ts'
 import { verifyLedger } from '../../shared/ledger/verify.ts'
+import { sealedAnchor } from '../../shared/operations/verification/evidence.ts'
+import { readSealedLedgers } from '../../shared/seal/sealed-ledgers.ts'
 import { countOf, countText, octetsText, printable } from './output.ts'
 import type { Run } from './run.ts'
+import { trustedSealKey } from './seal-key.ts'
 import { chosenMailboxes } from './settings.ts'
 
 /** Every segment with its entries. With --json the lines as they are stored, each with mailbox and seq. */
@@ -19,14 +22,21 @@ export async function showCommand(run: Run, ids: readonly string[]): Promise<voi
     }
 }
 
-/** The chain, and that every object it names is there as recorded. */
-export async function verifyCommand(run: Run, ids: readonly string[]): Promise<void> {
+/** The chain, that it is the one that was sealed, and that every object it names is there as recorded. */
+export async function verifyCommand(
+  run: Run,
+  ids: readonly string[],
+  { key }: { readonly key?: string },
+): Promise<void> {
   const { output, settings, stores } = run
   const mailboxes = chosenMailboxes(settings.config, ids)
+  const sealed = await readSealedLedgers(stores.archive, () => trustedSealKey(run, key))
+  for (const { key: seal, what } of sealed.faults) output.problem(seal, new Error(what))
   for (const { id } of mailboxes) {
-    const result = await verifyLedger(id, stores.archive, (segments) => {
+    const progress = (segments: number): void => {
       if (segments % 100 === 0) output.progress([`${id}: ${countOf(segments, 'segment')}`])
-    })
+    }
+    const result = await verifyLedger(id, stores.archive, progress, sealedAnchor(id, sealed))
     output.result({ ...result, ok: result.problems.length === 0 }, () => {
       const { segments, messages, octets, head, pending, unrecorded, problems } = result
       if (segments === 0 && unrecorded.length + problems.length === 0) return `${id}: nothing is recorded yet`

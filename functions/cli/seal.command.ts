@@ -43,7 +43,10 @@ export async function sealCommand(run: Run, options: { readonly publicKey?: bool
 }
 
 /** The key that signs for this archive. Throws a ConfigurationError where none is configured, deployed or local. */
-export function signerOf({ settings, options, buckets, environment }: Run): Signer & { close(): void } {
+export function signerOf(
+  { settings, options, buckets, environment }: Run,
+  { create = settings.config.seal.key === undefined }: { readonly create?: boolean } = {},
+): Signer & { close(): void } {
   const { config, folder } = settings
   const { local } = options
   const deployed = buckets?.sealKey
@@ -52,7 +55,7 @@ export function signerOf({ settings, options, buckets, environment }: Run): Sign
     throw new ConfigurationError(options.config, [
       'seal.key: missing; expected file:PATH or kms:KEY, or run with --stack NAME (what was deployed) or --local',
     ])
-  return openSigner({ key, folder, create: config.seal.key === undefined, environment })
+  return openSigner({ key, folder, create, environment })
 }
 
 /** The inclusion proof of one message, as JSON: to stdout, or to a file that is not there yet. */

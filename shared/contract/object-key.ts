@@ -78,8 +78,10 @@ export function parseCaseStepKey(key: string): { name: CaseName; seq: number } |
   return name && Number(seq) ? { name: name as CaseName, seq: Number(seq) } : undefined
 }
 
+export const RETENTION_PREFIX = 'evidence/retention/'
+
 export function retentionKey(id: string): ObjectKey {
-  return `evidence/retention/${id}.ndjson` as ObjectKey
+  return `${RETENTION_PREFIX}${id}.ndjson` as ObjectKey
 }
 
 /** How far new mail of a mailbox was compared with the open cases. */

@@ -23,8 +23,17 @@ export interface Verification {
   readonly unrecorded: readonly ObjectKey[]
 }
 
+/** A ledger's state that somebody noted elsewhere: a snapshot of the fold, a certificate, a seal. */
+export interface Anchor {
+  readonly seq: number
+  readonly sha256: Sha256
+  /** Key of where it was noted. */
+  readonly source: ObjectKey
+}
+
 export interface Problem {
-  readonly kind: 'chain' | 'object-missing' | 'octets-differ'
+  /** `history-rewritten`: the chain may hold, and is not the one that was noted. */
+  readonly kind: 'chain' | 'history-rewritten' | 'object-missing' | 'octets-differ'
   /** Key of the segment or object. */
   readonly key: ObjectKey
   readonly reason: string
@@ -32,12 +41,13 @@ export interface Problem {
 
 /**
  * Compares the ledger with the archive: every segment follows the one before, and every object it names is there with the octets it had.
- * Contents are not read: the store checked the SHA-256 when it took them. Rejects with ARCHIVE_… codes alone.
+ * Contents are not read: the store checked the SHA-256 when it took them. `sealed`: what the ledger has to have. Rejects with ARCHIVE_… codes alone.
  */
 export async function verifyLedger(
   mailbox: MailboxId,
   archive: Archive,
   progress: (segments: number) => void = () => {},
+  sealed?: Anchor,
 ): Promise<Verification> {
   const named = new Map<Sha256, number>()
   const pending = new Set<string>()
@@ -46,6 +56,11 @@ export async function verifyLedger(
   const problems: Problem[] = []
   let segments = 0
   let head: Sha256 | undefined
+  let last = 0
+  const contradicted = ({ seq, sha256, source }: Anchor, found: string): void => {
+    const reason = `expected segment ${seq} with SHA-256 ${sha256}, as noted there; ${found}`
+    problems.push({ kind: 'history-rewritten', key: source, reason })
+  }
   for await (const { segment, fault } of readChain(mailbox, archive)) {
     if (fault) {
       problems.push({ kind: 'chain', key: fault.key, reason: fault.error.message })
@@ -53,6 +68,8 @@ export async function verifyLedger(
     }
     segments++
     head = segment.sha256
+    last = segment.header.seq
+    if (sealed?.seq === last && sealed.sha256 !== head) contradicted(sealed, `it has SHA-256 ${head}`)
     progress(segments)
     for (const entry of segment.entries) {
       if (entry.type === 'announced') pending.delete(entry.event)
@@ -65,6 +82,7 @@ export async function verifyLedger(
       else if (entry.outcome === 'announced') pending.delete(event)
     }
   }
+  if (sealed && sealed.seq > last) contradicted(sealed, `the ledger ends with segment ${last}`)
 
   const missing = new Map(named)
   const unrecorded: ObjectKey[] = []

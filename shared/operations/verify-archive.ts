@@ -1,33 +1,17 @@
-import { createHash } from 'node:crypto'
+import { createHash, type KeyObject } from 'node:crypto'
 import type { Archive, Retention } from '../archive/archive.ts'
-import type { ArchiveAudit, ListedVersion } from '../archive/audit.ts'
-import { readHeldMessages } from '../cases/held-messages.ts'
+import type { ArchiveAudit } from '../archive/audit.ts'
 import { archivedEventId } from '../contract/event.ts'
-import type { CaseName, MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
-import {
-  CASES_PREFIX,
-  EVIDENCE_PREFIX,
-  ledgerPrefix,
-  mailboxOfKey,
-  parseRawKey,
-  rawPrefix,
-  snapshotKey,
-} from '../contract/object-key.ts'
-import { IngestError } from '../errors.ts'
-import { readNotes } from '../ledger/ledger.ts'
+import type { MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
+import { ledgerPrefix, parseRawKey, rawPrefix } from '../contract/object-key.ts'
 import { VERIFY } from '../limits.ts'
 import type { StateStore } from '../state/state.ts'
-import { latestCertificate } from './reconciliation/stored-certificate.ts'
 import { type Checkpoint, emptyTally, type Tally } from './verification/checkpoint.ts'
+import { anchorsOf, type Evidence, readEvidence } from './verification/evidence.ts'
 import type { Finding } from './verification/finding.ts'
 import { type Inspected, type Inspector, inspect, type Recorded } from './verification/inspection.ts'
-import {
-  type Anchor,
-  type LedgerRecord,
-  rangesOf,
-  readRecord,
-  recordedMessages,
-} from './verification/ledger-record.ts'
+import { type LedgerRecord, rangesOf, readRecord, recordedMessages } from './verification/ledger-record.ts'
+import { evidence, surroundings } from './verification/surroundings.ts'
 import { besideEachOther, type Entry, upTo } from './verification/versions.ts'
 
 // Everything that a store has against everything that is recorded: each mailbox's chain, its segments and messages in their recorded
@@ -50,6 +34,8 @@ export interface VerifyOptions {
   readonly sample: number
   /** Chooses the sample: the same seed, the same messages. */
   readonly seed: string
+  /** The key whose seals count; asked for when there are some. @default the one that each seal brings */
+  readonly sealKey?: (() => Promise<KeyObject | undefined>) | undefined
   /** Where an earlier run with the same options has stopped. */
   readonly from?: Checkpoint | undefined
   readonly signal?: AbortSignal | undefined
@@ -90,31 +76,39 @@ export interface ArchiveVerification {
   readonly complete: boolean
   /** Whether there were locks to be looked at. */
   readonly locks: boolean
+  /** The seal that the ledgers were compared with; undefined when there was none to rely on. */
+  readonly seal?: { readonly seq: number; readonly sealedAt: string }
 }
 
-/** Changes nothing. Rejects with ARCHIVE_… codes alone: what is wrong with the archive itself is a finding. */
+/**
+ * Changes nothing. Rejects with ARCHIVE_…: what is wrong with the archive itself is a finding. When single mailboxes are verified also with CASE_CORRUPT,
+ * SEAL_INVALID and ARCHIVE_CONFLICT for evidence that they would be compared with.
+ */
 export async function verifyArchive(
   ports: VerifyPorts,
   options: VerifyOptions,
   listener: VerifyListener,
 ): Promise<ArchiveVerification> {
-  return new ArchiveVerifier(ports, options, listener).run()
+  const read = await readEvidence(ports.archive, options.sealKey)
+  const [fault] = read.faults
+  // A finding of the whole, and nothing that single mailboxes could be compared with.
+  if (fault && options.mailboxes) throw fault.error
+  return new ArchiveVerifier(ports, options, listener, read).run()
 }
 
 class ArchiveVerifier {
   readonly #ports: VerifyPorts
   readonly #options: VerifyOptions
   readonly #listener: VerifyListener
+  readonly #evidence: Evidence
   #checkpoint: Checkpoint
-  /** By `<mailbox>/<sha256>`. */
-  #held: ReadonlyMap<string, readonly CaseName[]> = new Map()
-  #casesFault: IngestError | undefined
 
-  constructor(ports: VerifyPorts, options: VerifyOptions, listener: VerifyListener) {
+  constructor(ports: VerifyPorts, options: VerifyOptions, listener: VerifyListener, read: Evidence) {
     const { from, now = new Date(), seed, sample, deep, mailboxes = null } = options
     this.#ports = ports
     this.#options = options
     this.#listener = listener
+    this.#evidence = read
     this.#checkpoint = from ?? {
       v: 1,
       startedAt: now.toISOString(),
@@ -128,37 +122,28 @@ class ArchiveVerifier {
   }
 
   async run(): Promise<ArchiveVerification> {
-    await this.#readCases()
     const mailboxes = this.#options.mailboxes ?? (await this.#surroundings())
     for (const mailbox of mailboxes) {
       if (this.#checkpoint.done.includes(mailbox)) continue
       if (!(await this.#verify(mailbox))) break
     }
     const { done, findings } = this.#checkpoint
+    const { seal } = this.#evidence.sealed
     return {
       mailboxes: done.length,
       findings,
       complete: done.length === mailboxes.length,
       locks: this.#ports.audit.locks,
+      ...(seal ? { seal: { seq: seal.seq, sealedAt: seal.sealedAt } } : {}),
     }
   }
 
-  /** Rejects with CASE_CORRUPT when single mailboxes are verified, for it is a finding of the whole. */
-  async #readCases(): Promise<void> {
-    try {
-      this.#held = await readHeldMessages(this.#ports.archive)
-    } catch (error) {
-      if (!(error instanceof IngestError) || error.code !== 'CASE_CORRUPT' || this.#options.mailboxes)
-        throw error
-      this.#casesFault = error
-    }
-  }
-
-  /** Looks at what is outside of mailboxes, and returns the mailboxes. */
+  /** Looks at what is outside of mailboxes, and returns the mailboxes: also one that is gone altogether, when it was sealed. */
   async #surroundings(): Promise<readonly MailboxId[]> {
     const { audit } = this.#ports
-    const mailboxes = new Set<MailboxId>()
-    const outside = besideEachOther<Recorded>(new Map(), outsideOfMailboxes(audit, mailboxes), '')
+    const { sealed, faults } = this.#evidence
+    const mailboxes = new Set<MailboxId>(sealed.coverage.keys())
+    const outside = surroundings(audit, mailboxes)
     if (this.#options.from) {
       // It was looked at before the first checkpoint.
       for await (const _ of outside);
@@ -167,20 +152,8 @@ class ArchiveVerifier {
     const tally = emptyTally()
     const inspector = { ...this.#inspector(undefined), chosen: () => true }
     await this.#inspect(outside, inspector, tally)
-    const evidence = besideEachOther<Recorded>(new Map(), audit.versions(EVIDENCE_PREFIX), '')
-    await this.#inspect(asTheyAre(evidence), inspector, tally)
-    if (this.#casesFault)
-      this.#found(
-        {
-          kind: 'case-corrupt',
-          mailbox: undefined,
-          key: CASES_PREFIX as ObjectKey,
-          versionId: undefined,
-          expected: 'cases whose steps follow each other',
-          found: this.#casesFault.message,
-        },
-        tally,
-      )
+    await this.#inspect(evidence(audit), inspector, tally)
+    for (const { finding } of faults) this.#found(finding, tally)
     this.#done(undefined, tally, undefined)
     return [...mailboxes].sort()
   }
@@ -226,7 +199,7 @@ class ArchiveVerifier {
       // What an earlier run has told of it is in its tally.
       if (!silent) this.#found({ ...finding, mailbox, versionId: undefined }, tally)
     }
-    const anchors = await anchorsOf(mailbox, this.#ports)
+    const anchors = await anchorsOf(mailbox, this.#ports, this.#evidence.sealed)
     return readRecord(mailbox, this.#ports.archive, anchors, {
       fault: ({ kind, key, expected, found: what }) => found({ kind, key, expected, found: what }),
       contradicted: ({ seq, sha256, source }, what) =>
@@ -299,6 +272,7 @@ class ArchiveVerifier {
   #inspector(mailbox: MailboxId | undefined): Inspector {
     const { policyOf, deep } = this.#options
     const { startedAt, seed, sample } = this.#checkpoint
+    const { held, lengthened } = this.#evidence
     return {
       audit: this.#ports.audit,
       mailbox,
@@ -306,25 +280,13 @@ class ArchiveVerifier {
       deep,
       heldFor: (key) => {
         const message = parseRawKey(key)
-        return (message && this.#held.get(archivedEventId(message.mailbox, message.sha256))) ?? []
+        return (message && held.get(archivedEventId(message.mailbox, message.sha256))) ?? []
       },
+      lengthened: (key) => lengthened.get(key),
       chosen: (key) => sample === 1 || shareOf(seed, key) < sample,
       underWaySince: new Date(Date.parse(startedAt) - VERIFY.underWayMs).toISOString(),
     }
   }
-}
-
-/** Sorts behind every character of a key. */
-const LAST = '\u{10ffff}'
-
-/** Where the ledger's state is noted outside of the ledger: whoever rewrites it consistently has to have changed these too. */
-async function anchorsOf(mailbox: MailboxId, { archive, state }: VerifyPorts): Promise<Anchor[]> {
-  const notes = state && (await readNotes(mailbox, state))
-  const certificate = await latestCertificate(mailbox, archive)
-  return [
-    ...(notes ? [{ seq: notes.seq, sha256: notes.sha256, source: snapshotKey(mailbox) }] : []),
-    ...(certificate?.ledger ? [{ ...certificate.ledger, source: certificate.key }] : []),
-  ]
 }
 
 /** In the order of the entries. */
@@ -348,32 +310,4 @@ function shareOf(seed: string, key: string): number {
 
 function hex(octet: number): string {
   return octet.toString(16).padStart(2, '0')
-}
-
-/** What belongs to no mailbox and is no evidence; the mailboxes that are met are added to `mailboxes`, and their keys passed over. */
-async function* outsideOfMailboxes(
-  audit: ArchiveAudit,
-  mailboxes: Set<MailboxId>,
-): AsyncGenerator<ListedVersion> {
-  const passed = new Set<string>()
-  let after: string | undefined
-  search: while (true) {
-    for await (const version of audit.versions('', after)) {
-      const mailbox = mailboxOfKey(version.key)
-      if (mailbox) mailboxes.add(mailbox)
-      const prefix = mailbox ? version.key.split('/', 2).join('/') : EVIDENCE_PREFIX.slice(0, -1)
-      if (!version.key.startsWith(`${prefix}/`)) yield version
-      else if (!passed.has(prefix)) {
-        passed.add(prefix)
-        after = `${prefix}/${LAST}`
-        continue search
-      }
-    }
-    return
-  }
-}
-
-/** What evidence has to be its own verification knows; here it has to be there once, and locked. */
-async function* asTheyAre(entries: AsyncIterable<Entry<Recorded>>): AsyncGenerator<Entry<Recorded>> {
-  for await (const entry of entries) yield { ...entry, recorded: { octets: undefined, sha256: undefined } }
 }

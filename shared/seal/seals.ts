@@ -57,20 +57,21 @@ export interface StoredSeal {
 
 /** Rejects with ARCHIVE_…, and with SEAL_INVALID when it is none, or its coverage not the one it names. The signature is not looked at. */
 export async function readStoredSeal(seq: number, archive: Archive): Promise<StoredSeal> {
+  const read = await readSealAlone(seq, archive)
+  return { ...read, coverage: await readCoverage(read.seal.coverage as Sha256, archive) }
+}
+
+/** A seal without what it covers. Rejects as readStoredSeal does. */
+export async function readSealAlone(seq: number, archive: Archive): Promise<Omit<StoredSeal, 'coverage'>> {
   const key = sealKey(seq)
   const content = await readWhole(archive, key, SEAL.objectOctets, tooLong(key))
   const signed = decodeSignedSeal(content.toString('utf8'), key)
   const seal = readSeal(signed, key)
   if (seal.seq !== seq) throw new IngestError('SEAL_INVALID', `${key}: it says that it is seal ${seal.seq}`)
-  return {
-    signed,
-    seal,
-    digest: sealDigest(signed),
-    coverage: await readCoverage(seal.coverage as Sha256, archive),
-  }
+  return { signed, seal, digest: sealDigest(signed) }
 }
 
-async function readCoverage(digest: Sha256, archive: Archive): Promise<Coverage> {
+export async function readCoverage(digest: Sha256, archive: Archive): Promise<Coverage> {
   const key = coverageKey(digest)
   const content = await readWhole(archive, key, SEAL.objectOctets, tooLong(key))
   if (createHash('sha256').update(content).digest('hex') !== digest)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -82,5 +83,56 @@ describe('mailsluice archive verify', () => {
     assert.deepEqual([finding?.type, finding?.kind, finding?.key], ['finding', 'object-missing', ONE])
     assert.deepEqual([verified?.type, verified?.mailbox, verified?.messages], ['verified', 'orders', 3])
     assert.deepEqual(archive, { type: 'archive', mailboxes: 1, findings: 1, complete: true, locks: false })
+  })
+})
+
+describe('mailsluice archive verify and ledger verify, by seals', () => {
+  const folder = new CliFolder()
+  const data = join(folder.path, 'data')
+  let common: string[]
+  const record = (...texts: string[]) =>
+    recordMessages(openFileArchive(join(data, 'archive')), [texts], { mailbox: MAILBOX })
+  before(async () => {
+    common = ['--config', folder.config('mailsluice.yaml', mailboxOn({ port: 1 })), `--local=${data}`]
+    await record('one', 'two')
+    assert.equal((await runCli(['ledger', 'seal', ...common])).status, 0)
+  })
+  after(() => folder.remove())
+
+  test('say which seal the ledgers were compared with', async () => {
+    const { status, stdout, stderr } = await runCli(['archive', 'verify', ...common])
+
+    assert.deepEqual([status, stderr], [0, ''])
+    assert.match(stdout, /^The ledgers were compared with seal 1 of \d{4}-\d\d-\d\dT/m)
+    assert.equal((await runCli(['ledger', 'verify', ...common])).status, 0)
+  })
+
+  test('show seals of another key than the one that is given, and refuse what is no key', async () => {
+    const pem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' })
+    const other = folder.write('other.pem', String(pem))
+    for (const command of ['archive', 'ledger']) {
+      const { status, stdout, stderr } = await runCli([command, 'verify', '--key', other, ...common])
+      assert.equal(status, 1)
+      assert.match(`${stdout}${stderr}`, /evidence\/seals\/0000000001\.ndjson.*signed by another key/)
+      for (const none of [folder.write('none.pem', 'x'), join(folder.path, 'missing.pem')])
+        assert.equal((await runCli([command, 'verify', '--key', none, ...common])).status, 2)
+    }
+  })
+
+  test('find a history that was written anew as a whole, and say when nobody vouches for the key', async () => {
+    rmSync(join(data, 'keys'), { recursive: true })
+    for (const part of ['ledger', 'raw', '.metadata/ledger', '.metadata/raw'])
+      rmSync(join(data, 'archive', part), { recursive: true })
+    await record('one', 'zwei')
+    for (const command of ['archive', 'ledger']) {
+      const { status, stdout, stderr } = await runCli([command, 'verify', ...common])
+      assert.equal(status, 1)
+      assert.match(
+        `${stdout}${stderr}`,
+        /history-rewritten: evidence\/seals\/0000000001\.ndjson: expected segment 1 /,
+      )
+      assert.match(stderr, /the seals are checked by the keys that they bring/)
+    }
+    assert.equal(existsSync(join(data, 'keys')), false)
   })
 })

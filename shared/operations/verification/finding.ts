@@ -4,7 +4,7 @@ import type { ChainFault } from '../../ledger/ledger.ts'
 /** What an archive can be found to be other than recorded. docs/evidence.md says of each what it may mean. */
 export type FindingKind =
   | ChainFault['kind']
-  /** The ledger is not the one that a snapshot or certificate was taken of: shorter, or with another history. */
+  /** The ledger is not the one that a snapshot, certificate or seal was taken of: shorter, or with another history. */
   | 'history-rewritten'
   | 'object-missing'
   | 'version-missing'
@@ -22,7 +22,7 @@ export type FindingKind =
   | 'content-differs'
   | 'not-locked'
   | 'lock-mode'
-  /** It ends before the date that the ledger recorded when the message was archived. */
+  /** It ends before the date that the ledger recorded when the message was archived, or that it was lengthened to. */
   | 'retention-shortened'
   /** It ends before the configured policy would have it. */
   | 'retention-below-policy'
@@ -30,6 +30,10 @@ export type FindingKind =
   | 'hold-missing'
   /** What cases hold cannot be told: the steps of one do not hold together. */
   | 'case-corrupt'
+  /** A seal is missing, is not signed by its key or by the one that is trusted, or follows another one than the one before. */
+  | 'seal-invalid'
+  /** What was lengthened cannot be told: the evidence of it is not what was written. */
+  | 'evidence-unreadable'
 
 export interface Finding {
   readonly kind: FindingKind

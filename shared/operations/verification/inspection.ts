@@ -4,6 +4,7 @@ import type { ArchiveAudit, ListedVersion, VersionFacts } from '../../archive/au
 import { retainUntil } from '../../archive/retain-until.ts'
 import type { CaseName, MailboxId, ObjectKey, Sha256 } from '../../contract/ids.ts'
 import { VERIFY } from '../../limits.ts'
+import type { Lengthened } from '../lengthened.ts'
 import type { Finding, FindingKind } from './finding.ts'
 import type { Entry } from './versions.ts'
 
@@ -29,6 +30,8 @@ export interface Inspector {
   readonly deep: boolean
   /** Whether this object is looked at beyond the listing. */
   readonly chosen: (key: string) => boolean
+  /** What evidence says that the retention of this object was lengthened to. */
+  readonly lengthened: (key: ObjectKey) => Lengthened | undefined
   /** The open cases that hold this object. */
   readonly heldFor: (key: ObjectKey) => readonly CaseName[]
   /** Objects that were stored later may be of a drain that has not recorded them yet. ISO 8601. */
@@ -102,7 +105,7 @@ export async function inspect(
   if (recorded.seq !== undefined && seq !== recorded.seq)
     report('segment-differs', version, `written for segment ${seq}, as it says`, `named by ${recorded.seq}`)
   if (audit.locks)
-    for (const [kind, expected, found] of lockFaults(version, facts, recorded, inspector.policy))
+    for (const [kind, expected, found] of lockFaults(facts, promisesOf(version, recorded, inspector)))
       report(kind, version, expected, found)
   const cases = inspector.heldFor(key)
   if (cases.length > 0 && !facts.legalHold)
@@ -122,15 +125,36 @@ function describe({ octets, sha256 }: Recorded): string {
   return octets === undefined ? 'an object' : `${octets} octets with SHA-256 ${sha256 ?? 'unknown'}`
 }
 
-function lockFaults(
-  { storedAt }: ListedVersion,
-  { lockMode, retainUntil: until }: VersionFacts,
+interface Promises {
+  readonly policy: Retention | undefined
+  /** By the policy. ISO 8601, as the others. */
+  readonly due: string | undefined
+  /** By the ledger. */
+  readonly promised: string | undefined
+  readonly lengthened: Lengthened | undefined
+}
+
+function promisesOf(
+  { key, storedAt, versionId }: ListedVersion,
   { retainUntil: promised }: Recorded,
-  policy: Retention | undefined,
+  { policy, lengthened }: Inspector,
+): Promises {
+  const longer = lengthened(key)
+  return {
+    policy,
+    promised,
+    due: policy && retainUntil(Date.parse(storedAt), policy).toISOString(),
+    // Not that of a version which was deleted, and archived anew.
+    lengthened: longer?.versionId === versionId ? longer : undefined,
+  }
+}
+
+function lockFaults(
+  { lockMode, retainUntil: until }: VersionFacts,
+  { policy, due, promised, lengthened }: Promises,
 ): (readonly [kind: FindingKind, expected: string, found: string])[] {
-  const due = policy && retainUntil(Date.parse(storedAt), policy).toISOString()
   if (until === undefined) {
-    const wanted = promised ?? due
+    const wanted = lengthened?.until ?? promised ?? due
     return wanted === undefined ? [] : [['not-locked', `kept until ${wanted}`, 'no retention']]
   }
   const faults: (readonly [FindingKind, string, string])[] = []
@@ -138,6 +162,12 @@ function lockFaults(
     faults.push(['lock-mode', 'compliance', lockMode ?? 'none'])
   if (promised !== undefined && isBefore(until, promised))
     faults.push(['retention-shortened', `kept until ${promised}, as recorded`, `until ${until}`])
+  if (lengthened && isBefore(until, lengthened.until))
+    faults.push([
+      'retention-shortened',
+      `kept until ${lengthened.until}, as lengthened by ${lengthened.source}`,
+      `until ${until}`,
+    ])
   if (due !== undefined && isBefore(until, due))
     faults.push(['retention-below-policy', `kept until ${due}, as configured`, `until ${until}`])
   return faults

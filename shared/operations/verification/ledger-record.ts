@@ -2,15 +2,8 @@ import type { Archive } from '../../archive/archive.ts'
 import type { MailboxId, ObjectKey, Sha256 } from '../../contract/ids.ts'
 import { ledgerKey, rawKey } from '../../contract/object-key.ts'
 import { type ChainFault, readChain, type StoredSegment } from '../../ledger/ledger.ts'
+import type { Anchor } from '../../ledger/verify.ts'
 import type { Recorded } from './inspection.ts'
-
-/** A ledger's state that somebody noted elsewhere: a snapshot of the fold, a certificate. */
-export interface Anchor {
-  readonly seq: number
-  readonly sha256: Sha256
-  /** Key of where it was noted. */
-  readonly source: ObjectKey
-}
 
 /** What a ledger says, without what it says of each message. */
 export interface LedgerRecord {
