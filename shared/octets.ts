@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { lstat, mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { Sha256 } from './contract/ids.ts'
 import { IngestError } from './errors.ts'
 import { SPOOL } from './limits.ts'
+import { OctetPool } from './octet-pool.ts'
 
 export interface Range {
   readonly start: number
@@ -72,9 +72,10 @@ export interface Spool {
   /**
    * Takes a stream to its end: to memory while it is at most `memoryOctets`, else to a file.
    * Rejects with what the stream fails with, or with SPOOL_FAILED when the disk does; nothing is left behind then,
-   * and the source is closed.
+   * and the source is closed. The source may overwrite a piece when it is asked for the next one. `announcedOctets`: so many are
+   * expected, perhaps; memory is made for them at once.
    */
-  collect(source: AsyncIterable<Buffer>, memoryOctets: number): Promise<Octets>
+  collect(source: AsyncIterable<Buffer>, memoryOctets: number, announcedOctets?: number): Promise<Octets>
   close(): Promise<void>
 }
 
@@ -82,64 +83,35 @@ const FOLDER = 'mailsluice-spool-'
 
 /**
  * `parent` defaults to the system's folder for temporary files. The spool's own folder is made on first use. A process that is
- * killed leaves it behind: the first use of a later spool removes it, a day after.
+ * killed leaves it behind: the first use of a later spool removes it, a day after. `keptOctets`: so much memory of messages that were
+ * discarded is kept for the next ones; whoever still reads one of them then reads another message.
  */
-export function openSpool(parent: string = tmpdir()): Spool {
+export function openSpool(parent: string = tmpdir(), keptOctets = 0): Spool {
+  const pool = new OctetPool(keptOctets)
   let folder: Promise<string> | undefined
-  let next = 0
+  let files = 0
   return {
-    async collect(source, memoryLimit) {
-      const hash = createHash('sha256')
-      const parts: Buffer[] = []
-      let length = 0
+    async collect(source, memoryLimit, announcedOctets = 0) {
       const iterator = source[Symbol.asyncIterator]()
-      while (true) {
-        const { done, value } = await iterator.next()
-        if (done) return memoryOctets(Buffer.concat(parts, length))
-        parts.push(value)
-        length += value.length
-        if (length > memoryLimit) break
+      let held: Buffer = pool.take(Math.min(announcedOctets, memoryLimit))
+      let length = 0
+      let next = await iterator.next()
+      for (; !next.done && length + next.value.length <= memoryLimit; next = await iterator.next()) {
+        held = withRoom(held, length, next.value.length, pool)
+        held.set(next.value, length)
+        length += next.value.length
       }
-      for (const part of parts) hash.update(part)
+      if (next.done) return pooledOctets(held, length, pool)
       folder ??= makeFolder(parent)
       const made = await folder.catch(async (error: unknown) => {
         await iterator.return?.()
         throw error
       })
-      const path = join(made, `${next++}.eml`)
-      let failure: unknown
-      async function* all(): AsyncGenerator<Buffer> {
-        yield* parts.splice(0)
-        try {
-          while (true) {
-            const { done, value } = await iterator.next()
-            if (done) return
-            hash.update(value)
-            length += value.length
-            yield value
-          }
-        } catch (error) {
-          failure = error
-          throw error
-        }
-      }
+      const path = join(made, `${files++}.eml`)
       try {
-        await pipeline(all, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
-      } catch (cause) {
-        await rm(path, { force: true }).catch(() => undefined)
-        if (failure !== undefined) throw failure
-        await iterator.return?.()
-        throw new IngestError('SPOOL_FAILED', `cannot write a message to ${path}: ${reason(cause)}`, {
-          cause,
-        })
-      }
-      return {
-        length,
-        sha256: hash.digest('hex') as Sha256,
-        buffer: undefined,
-        path,
-        open: (range) => createReadStream(path, { highWaterMark: SPOOL.readOctets, ...between(range) }),
-        discard: () => rm(path, { force: true }),
+        return await toFile(path, held.subarray(0, length), next.value, iterator)
+      } finally {
+        pool.giveBack(held)
       }
     },
     async close() {
@@ -147,6 +119,92 @@ export function openSpool(parent: string = tmpdir()): Spool {
       const made = await folder?.catch(() => undefined)
       if (made !== undefined) await rm(made, { recursive: true, force: true })
     },
+  }
+}
+
+/** The same octets in memory that has room for more. */
+function withRoom(held: Buffer, length: number, more: number, pool: OctetPool): Buffer {
+  if (length + more <= held.length) return held
+  const larger = pool.take(length === 0 ? more : 2 * (length + more))
+  held.copy(larger, 0, 0, length)
+  pool.giveBack(held)
+  return larger
+}
+
+/** Given back when it is discarded. */
+function pooledOctets(memory: Buffer, length: number, pool: OctetPool): Octets {
+  // Made for an announcement that was wrong, it would be much more than what counts as in memory.
+  if (memory.length > 2 * length) {
+    const octets = memoryOctets(Buffer.from(memory.subarray(0, length)))
+    pool.giveBack(memory)
+    return octets
+  }
+  const octets = memoryOctets(memory.subarray(0, length))
+  if (!pool.keeps) return octets
+  let discarded = false
+  const assertTheirs = (): void => {
+    if (discarded) throw new TypeError('octets are read after they were discarded')
+  }
+  return {
+    ...octets,
+    get buffer() {
+      assertTheirs()
+      return octets.buffer
+    },
+    open(range) {
+      assertTheirs()
+      return octets.open(range)
+    },
+    async discard() {
+      if (!discarded) pool.giveBack(memory)
+      discarded = true
+    },
+  }
+}
+
+/** What came first, one more piece, and the rest of the source. Rejects as `collect` does. */
+async function toFile(
+  path: string,
+  first: Buffer,
+  second: Buffer,
+  rest: AsyncIterator<Buffer>,
+): Promise<Octets> {
+  const hash = createHash('sha256')
+  let length = 0
+  let failure: { readonly cause: unknown } | undefined
+  async function* pieces(): AsyncGenerator<Buffer> {
+    yield* [first, second]
+    try {
+      for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
+    } catch (cause) {
+      failure = { cause }
+      throw cause
+    }
+  }
+  try {
+    const file = await open(path, 'wx', 0o600)
+    try {
+      for await (const piece of pieces()) {
+        hash.update(piece)
+        length += piece.length
+        await file.writeFile(piece)
+      }
+    } finally {
+      await file.close()
+    }
+  } catch (cause) {
+    await rm(path, { force: true }).catch(() => undefined)
+    if (failure) throw failure.cause
+    await rest.return?.()
+    throw new IngestError('SPOOL_FAILED', `cannot write a message to ${path}: ${reason(cause)}`, { cause })
+  }
+  return {
+    length,
+    sha256: hash.digest('hex') as Sha256,
+    buffer: undefined,
+    path,
+    open: (range) => createReadStream(path, { highWaterMark: SPOOL.readOctets, ...between(range) }),
+    discard: () => rm(path, { force: true }),
   }
 }
 

@@ -2,6 +2,7 @@ import type { MailboxConfig } from '../../shared/contract/config.ts'
 import type { DrainOptions, DrainPorts } from '../../shared/drain/ports.ts'
 import type { DrainReport } from '../../shared/drain/report.ts'
 import { drain } from '../../shared/drain.ts'
+import { DRAIN } from '../../shared/limits.ts'
 import { openSpool } from '../../shared/octets.ts'
 import { holdNewMailHere } from './hold-new-mail.ts'
 import type { Run } from './run.ts'
@@ -14,7 +15,7 @@ export async function drainOnce(
   options: DrainOptions,
 ): Promise<DrainReport> {
   const { settings, stores } = run
-  const spool = openSpool()
+  const spool = openSpool(undefined, DRAIN.keptOctets)
   try {
     const ports = { ...stores, ...shared, spool, openMailbox: run.opener(mailbox) }
     const report = await drain({ mailbox, routes: settings.config.routes }, ports, options)

@@ -7,7 +7,7 @@ import type { DrainReport } from '../../shared/drain/report.ts'
 import { openRoom } from '../../shared/drain/room.ts'
 import { drain } from '../../shared/drain.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
-import { RELAY } from '../../shared/limits.ts'
+import { DRAIN, RELAY } from '../../shared/limits.ts'
 import { openSpool } from '../../shared/octets.ts'
 import { expiringOf, expiryText, onlyNews } from '../../shared/operations/expiry.ts'
 import { openTracer } from '../../shared/operations/trace-message.ts'
@@ -185,7 +185,7 @@ class Relaying {
 
   async #drain(mailbox: MailboxConfig): Promise<DrainReport> {
     const { stores, signal, output } = this.#run
-    const spool = openSpool()
+    const spool = openSpool(undefined, DRAIN.keptOctets)
     const visit = beginVisit(
       mailbox,
       this.#opener(mailbox, this.#dropping.signal),

@@ -6,7 +6,7 @@ import { nextStep } from '../../shared/drain/next-step.ts'
 import type { DrainReport } from '../../shared/drain/report.ts'
 import { drain } from '../../shared/drain.ts'
 import { IngestError } from '../../shared/errors.ts'
-import { LAMBDA } from '../../shared/limits.ts'
+import { DRAIN, LAMBDA } from '../../shared/limits.ts'
 import { openSpool } from '../../shared/octets.ts'
 import type { Parser } from '../../shared/parser/parser.ts'
 import { requestDrains } from '../../shared/queue/requests.ts'
@@ -76,7 +76,7 @@ export class DrainRequests {
     const { archive, audit, state, derived, queues, routes } = mailboxes
     const visit = mailboxes.visit(mailbox)
     const startedMs = Date.now()
-    const spool = openSpool()
+    const spool = openSpool(undefined, DRAIN.keptOctets)
     let report: DrainReport
     try {
       const ports = {

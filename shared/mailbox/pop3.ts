@@ -306,7 +306,7 @@ class Pop3Session implements MailboxSession {
     }
     let octets: Octets
     try {
-      octets = await spool.collect(bounded(), DRAIN.memoryMessageOctets)
+      octets = await spool.collect(bounded(), DRAIN.memoryMessageOctets, announcedOctets)
     } catch (error) {
       if (error !== TOO_LARGE) throw error
       // The rest is read and dropped, for the next answer comes after it.

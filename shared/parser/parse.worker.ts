@@ -15,8 +15,12 @@ async function* spooled(path: string): AsyncGenerator<Buffer> {
   }
 }
 
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
 async function answer(job: Job): Promise<Answer> {
-  const source = job.path === undefined ? Buffer.from(job.octets) : spooled(job.path)
+  const source = job.path === undefined ? bufferOf(job.octets) : spooled(job.path)
   try {
     return { kind: 'parsed', id: job.id, parsed: await parseMessage(source, job.fields) }
   } catch (error) {

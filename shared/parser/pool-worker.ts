@@ -1,6 +1,9 @@
 import { getCompileCacheDir } from 'node:module'
 import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { PARSER } from '../limits.ts'
+import type { Octets } from '../octets.ts'
+import { OctetRing } from './octet-ring.ts'
 import type { Answer, Job } from './protocol.ts'
 
 export interface WorkerLimits {
@@ -26,6 +29,9 @@ export class PoolWorker {
   readonly #thread: Worker
   readonly #limits: WorkerLimits
   readonly #events: WorkerEvents
+  readonly #ring = new OctetRing(PARSER.pipelineOctets)
+  /** Jobs whose octets are in the ring. */
+  readonly #inRing = new Set<number>()
   #timer: NodeJS.Timeout | undefined
   #ready = false
   #open = true
@@ -60,13 +66,21 @@ export class PoolWorker {
     return this.#unanswered
   }
 
-  post(job: Job): void {
+  /** The octets are copied, for the caller goes on using them. */
+  post(id: number, { buffer, path }: Pick<Octets, 'buffer' | 'path'>, fields: readonly string[]): void {
     this.#unanswered++
     if (this.#unanswered === 1) {
       this.#thread.ref()
       if (this.#ready) this.#startClock()
     }
-    this.#thread.postMessage(job, job.octets ? [job.octets] : [])
+    if (!buffer) {
+      this.#thread.postMessage({ id, fields, path: path as string } satisfies Job)
+      return
+    }
+    const lent = this.#ring.lend(buffer)
+    if (lent) this.#inRing.add(id)
+    const octets = lent ?? new Uint8Array(buffer)
+    this.#thread.postMessage({ id, fields, octets } satisfies Job, lent ? [] : [octets.buffer as ArrayBuffer])
   }
 
   async close(): Promise<void> {
@@ -79,7 +93,10 @@ export class PoolWorker {
     if (!this.#open) return
     this.#heard++
     if (answer.kind === 'ready') this.#ready = true
-    else this.#unanswered--
+    else {
+      this.#unanswered--
+      if (this.#inRing.delete(answer.id)) this.#ring.takeBack()
+    }
     if (this.#unanswered > 0) this.#startClock()
     else {
       clearTimeout(this.#timer)

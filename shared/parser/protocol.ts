@@ -1,8 +1,8 @@
 import type { ParsedMessage } from '../mail/parsed-message.ts'
 
-/** What the pool sends to a worker: octets in an ArrayBuffer of their own (transferred), or the path of a spool file. */
+/** What the pool sends to a worker: octets that it may read until it has answered, or the path of a spool file. */
 export type Job = { readonly id: number; readonly fields: readonly string[] } & (
-  | { readonly octets: ArrayBuffer; readonly path?: undefined }
+  | { readonly octets: Uint8Array; readonly path?: undefined }
   | { readonly path: string; readonly octets?: undefined }
 )
 

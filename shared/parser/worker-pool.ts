@@ -82,11 +82,7 @@ class WorkerPool implements Parser {
       const task = this.#waiting.shift() as Task
       seat.tasks.set(task.id, task)
       seat.octets += task.octets.length
-      const { id, fields } = task
-      const { buffer, path } = task.octets
-      // Copied, for the caller goes on using its octets; then transferred, so that they are copied once only.
-      if (buffer) seat.worker.post({ id, fields, octets: new Uint8Array(buffer).buffer })
-      else seat.worker.post({ id, fields, path: path as string })
+      seat.worker.post(task.id, task.octets, task.fields)
     }
   }
 

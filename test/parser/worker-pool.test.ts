@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
+import { PARSER } from '../../shared/limits.ts'
 import { parseMessage } from '../../shared/mail/parse-message.ts'
 import { memoryOctets, type Octets, openSpool } from '../../shared/octets.ts'
 import { openInlineParser } from '../../shared/parser/inline.ts'
@@ -96,7 +97,25 @@ describe('the worker pool', () => {
 
     await withParser({ workerUrl }, async (parser) => {
       const { message } = await parser.parse(letter('x'))
-      assert.deepEqual(JSON.parse(message.subject ?? ''), { env: {}, arguments: [], execArgv: [] })
+      assert.deepEqual(JSON.parse(message.subject ?? ''), {
+        env: {},
+        arguments: [],
+        execArgv: [],
+        shared: true,
+      })
+    })
+  })
+
+  test('gives its workers octets in memory that both see, however many and large, and all that is larger as a copy', async () => {
+    const workerUrl = new URL('../support/telling.worker.ts', import.meta.url)
+    const shared = async (parser: Parser, octets: number): Promise<boolean> => {
+      const { message } = await parser.parse(memoryOctets(Buffer.alloc(octets)))
+      return JSON.parse(message.subject ?? '').shared
+    }
+    await withParser({ workerUrl, workers: 1 }, async (parser) => {
+      for (let number = 0; number < 20; number++) assert.equal(await shared(parser, 1_000_000 + number), true)
+      assert.equal(await shared(parser, PARSER.pipelineOctets + 1), false)
+      assert.equal(await shared(parser, PARSER.pipelineOctets), true)
     })
   })
 
