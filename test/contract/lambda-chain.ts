@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { archivedEventId, type Event } from '../../shared/contract/event.ts'
-import { mailboxId } from '../../shared/contract/ids.ts'
+import { S3Client } from '@aws-sdk/client-s3'
+import { openS3Objects } from '../../shared/consumer/s3.ts'
+import { archivedEventId, type Event, MESSAGE_ARCHIVED } from '../../shared/contract/event.ts'
+import { mailboxId, type Sha256 } from '../../shared/contract/ids.ts'
+import { attachmentKey } from '../../shared/contract/object-key.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import { startImapServer } from '../support/imap-server.ts'
 import { mailboxSettings } from '../support/lambda-scene.ts'
@@ -100,6 +103,41 @@ export function lambdaChainContract(
       } finally {
         await imap.close()
         await pop3.close()
+      }
+    })
+
+    test('an attachment that a route extracts lies in the derived bucket when its event names it, and no other does', async () => {
+      const letters = ['invoice', 'forwarded'].map(
+        (wanted) => SAMPLES.find(({ name }) => name === wanted)?.octets as Buffer,
+      )
+      const imap = await startImapServer({ messages: letters.map((raw) => ({ raw })) })
+      const client = new S3Client({ ...s3, forcePathStyle: true })
+      try {
+        await world.apply([mailboxSettings('extracted', imap.port)], {
+          routes: [{ queue: 'invoices', when: { subject: '*' }, extract: ['application/pdf'] }],
+        })
+
+        await tick()
+
+        const told = (await takeEvents(world.queues, 'invoices')).flatMap((event) => {
+          assert.ok(event.type === MESSAGE_ARCHIVED)
+          return event.data.attachments.map((attachment) => ({ data: event.data, attachment }))
+        })
+        const extracted = told.filter(({ attachment }) => attachment.contentType === 'application/pdf')
+        assert.ok(extracted.length > 0 && extracted.length < told.length)
+        for (const { attachment } of told) {
+          const key = attachmentKey(mailboxId('extracted'), attachment.sha256 as Sha256)
+          const wanted = attachment.contentType === 'application/pdf'
+          assert.equal(attachment.uri, wanted ? `s3://${s3.derivedBucket}/${key}` : undefined)
+        }
+        for (const { attachment } of extracted) {
+          const stored = await openS3Objects(client)({ uri: attachment.uri as string })
+          const octets = Buffer.concat(await stored.toArray())
+          assert.deepEqual([octets.length, digestOf(octets)], [attachment.octets, attachment.sha256])
+        }
+      } finally {
+        client.destroy()
+        await imap.close()
       }
     })
 
