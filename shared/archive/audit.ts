@@ -31,6 +31,8 @@ export interface VersionFacts extends ObjectFacts {
 export interface ArchiveAudit {
   /** Whether the store has locks to be looked at. */
   readonly locks: boolean
+  /** What the store locks new objects by today; undefined when there is none, and when the auditor may not see it. */
+  defaultRetention(): Promise<Retention | undefined>
   /**
    * Every version and delete marker under a prefix: keys in byte order, after `after`; of one key the newest first.
    * Complete or an error: never a partial list.

@@ -17,6 +17,7 @@ export function openFileAudit(folder: string): ArchiveAudit {
 
   return {
     locks: false,
+    defaultRetention: async () => undefined,
 
     async *versions(prefix, after) {
       try {

@@ -14,6 +14,7 @@ export function openMemoryAudit(objects: MemoryObjects): ArchiveAudit {
 
   return {
     locks: true,
+    defaultRetention: async () => undefined,
 
     async *versions(prefix, after = '') {
       // Keys are ASCII, so the order of UTF-16 code units is the order of octets.

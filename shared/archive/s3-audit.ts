@@ -10,6 +10,7 @@ import {
 import { IngestError } from '../errors.ts'
 import type { ArchiveAudit, ListedVersion, VersionName } from './audit.ts'
 import { octetsAsStored } from './exact-octets.ts'
+import { defaultRetentionOf } from './s3-check.ts'
 import { openRequests, type S3Options } from './s3-client.ts'
 import { statusOf } from './s3-errors.ts'
 import { type ObjectHeaders, versionFactsOf } from './s3-facts.ts'
@@ -22,14 +23,15 @@ export interface S3Audit extends ArchiveAudit {
 
 /**
  * Looks at a versioned bucket with Object Lock. Needs s3:ListBucketVersions, s3:GetObject, s3:GetObjectVersion, s3:GetObjectRetention and
- * s3:GetObjectLegalHold.
+ * s3:GetObjectLegalHold; with s3:GetBucketObjectLockConfiguration it also tells the default.
  *
  * HeadObject leaves out the lock of a version where its reader may not see it ("HeadObject", response elements), and some stores leave it out
  * of all versions but the latest. So where it tells none, the calls are asked that answer 403 to who may not see it; for the first version in any case.
  */
 export function openS3Audit(options: S3Options): S3Audit {
   const { bucket } = options
-  const { client, tries } = openRequests(options)
+  const requests = openRequests(options)
+  const { client, tries } = requests
   let rights: Promise<unknown> | undefined
 
   async function lockOf(version: VersionName): Promise<Partial<ObjectHeaders>> {
@@ -57,6 +59,8 @@ export function openS3Audit(options: S3Options): S3Audit {
 
   return {
     locks: true,
+
+    defaultRetention: () => defaultRetentionOf(bucket, requests).catch(unlessHidden),
 
     async *versions(prefix, after) {
       let page: ListObjectVersionsCommandOutput | undefined
@@ -114,6 +118,12 @@ async function withoutLock(
   error: unknown,
 ): Promise<{ Mode?: never; RetainUntilDate?: never; Status?: never } | undefined> {
   return error instanceof Error && error.name === 'NoSuchObjectLockConfiguration' ? {} : undefined
+}
+
+/** Who may not see it, or a bucket without Object Lock. */
+function unlessHidden(error: unknown): undefined {
+  const codes = ['ARCHIVE_DENIED', 'ARCHIVE_MISCONFIGURED']
+  if (!(error instanceof IngestError) || !codes.includes(error.code)) throw error
 }
 
 function ifThere(error: unknown): undefined {

@@ -101,6 +101,8 @@ class ArchiveVerifier {
   readonly #options: VerifyOptions
   readonly #listener: VerifyListener
   readonly #evidence: Evidence
+  /** Asked for when something is not locked. */
+  #defaultRetention: Promise<Retention | undefined> | undefined
   #checkpoint: Checkpoint
 
   constructor(ports: VerifyPorts, options: VerifyOptions, listener: VerifyListener, read: Evidence) {
@@ -283,6 +285,10 @@ class ArchiveVerifier {
         return (message && held.get(archivedEventId(message.mailbox, message.sha256))) ?? []
       },
       lengthened: (key) => lengthened.get(key),
+      defaultRetention: () => {
+        this.#defaultRetention ??= this.#ports.audit.defaultRetention()
+        return this.#defaultRetention
+      },
       chosen: (key) => sample === 1 || shareOf(seed, key) < sample,
       underWaySince: new Date(Date.parse(startedAt) - VERIFY.underWayMs).toISOString(),
     }

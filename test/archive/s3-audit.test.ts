@@ -39,6 +39,11 @@ describe('an auditor who may not see locks', () => {
         () => audit.close(),
         () => s3.close(),
       )
+      const { mode, days } = bucket.objectLock as { mode?: string; days?: number }
+      assert.deepEqual(
+        await audit.defaultRetention(),
+        mode === undefined ? undefined : { mode: mode.toLowerCase(), days },
+      )
       const octets = memoryOctets(randomBytes(10))
       const key = rawKey(mailboxId('invoices'), octets.sha256)
       const writtenFor = { seq: 1, drain: 'drain' as DrainId }
@@ -49,6 +54,26 @@ describe('an auditor who may not see locks', () => {
       await assert.rejects(audit.inspect(version), isCode('ARCHIVE_DENIED'))
       await assert.rejects(audit.inspect(version), isCode('ARCHIVE_DENIED'))
     })
+})
+
+test('an auditor who may not see the default of the bucket goes on without', async () => {
+  const bucket: Bucket = { versioning: 'Enabled', objectLock: { mode: 'GOVERNANCE', days: 30 } }
+  for (const [code, status] of [
+    ['AccessDenied', 403],
+    ['ObjectLockConfigurationNotFoundError', 404],
+  ] as const) {
+    const s3 = await startScriptedS3({ mail: bucket }, ({ operation }) =>
+      operation === 'GetObjectLockConfiguration' ? { status, code } : undefined,
+    )
+    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+    const audit = openS3Audit({ bucket: 'mail', endpoint: s3.endpoint, region: 'eu-central-1', credentials })
+    running.push(
+      () => audit.close(),
+      () => s3.close(),
+    )
+
+    assert.equal(await audit.defaultRetention(), undefined)
+  }
 })
 
 describe('a page of versions', () => {

@@ -8,13 +8,14 @@ import {
   DeleteObjectCommand,
   PutObjectCommand,
   PutObjectLegalHoldCommand,
+  PutObjectLockConfigurationCommand,
   PutObjectRetentionCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
 import type { Retention } from '../../shared/archive/archive.ts'
 import { openS3Archive, type S3Archive } from '../../shared/archive/s3.ts'
 import { openS3Audit, type S3Audit } from '../../shared/archive/s3-audit.ts'
-import type { ObjectKey } from '../../shared/contract/ids.ts'
+import type { MailboxId, ObjectKey } from '../../shared/contract/ids.ts'
 import { ledgerKey, rawKey, snapshotKey } from '../../shared/contract/object-key.ts'
 import type { Finding } from '../../shared/operations/verification/finding.ts'
 import { verifyArchive } from '../../shared/operations/verify-archive.ts'
@@ -29,6 +30,7 @@ import { minio, type RunningS3, type S3Engine, versity } from './engines/s3-engi
 
 const POLICY: Retention = { mode: 'governance', days: 10 }
 const ONE = rawKey(MAILBOX, digestOf('one'))
+const OTHER = 'other' as MailboxId
 const LAST = ledgerKey(MAILBOX, 2)
 
 for (const engine of [versity, minio]) {
@@ -193,6 +195,39 @@ function withEngine(engine: S3Engine): void {
         expected,
       )
     })
+
+  test('shows of what the default of the bucket alone holds what the store tells of it', async () => {
+    const world = await opened()
+    const { admin, archive, bucket } = world
+    await admin.send(
+      new PutObjectLockConfigurationCommand({
+        Bucket: bucket,
+        ObjectLockConfiguration: {
+          ObjectLockEnabled: 'Enabled',
+          Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 20 } },
+        },
+      }),
+    )
+    await recordMessages(archive, [['four']], { mailbox: OTHER })
+    const key = rawKey(OTHER, digestOf('four'))
+    await assert.rejects(admin.send(new DeleteObjectCommand(await world.version(key))))
+    const findings = await world.findings()
+
+    if (engine !== versity) return assert.deepEqual(findings, [])
+    // It holds to the default, as it refused above, and tells no date.
+    assert.deepEqual(
+      findings.map(({ kind, key: each }) => [kind, each]),
+      [
+        ['not-locked', ledgerKey(OTHER, 1)],
+        ['not-locked', key],
+      ],
+    )
+    for (const { found } of findings)
+      assert.match(
+        found,
+        /today's default of the bucket is governance for 20 days, and either the object is older/,
+      )
+  })
 
   test('counts a message under legal hold', async () => {
     const world = await opened()

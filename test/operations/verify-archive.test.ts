@@ -366,6 +366,25 @@ describe('an archive that is verified', () => {
     assert.equal(kinds.filter((kind) => kind === 'retention-below-policy').length, 9)
   })
 
+  test('says of an object without a lock what the bucket locks new ones by, for that may be the whole of it', async () => {
+    const world = await World.open()
+    for (const key of [ONE, ledgerKey(MAILBOX, 2)])
+      world.change(key, { retainUntil: undefined, lockMode: undefined })
+    let asked = 0
+    const defaultRetention = async (): Promise<Retention> => {
+      asked++
+      return { mode: 'compliance', days: 30 }
+    }
+    const { findings } = await verify({ ...world, audit: { ...world.audit, defaultRetention } })
+
+    assert.deepEqual([findings.map(({ kind }) => kind), asked], [['not-locked', 'not-locked'], 1])
+    for (const { found } of findings)
+      assert.match(
+        found,
+        /^no retention; today's default of the bucket is compliance for 30 days, and either/,
+      )
+  })
+
   test('counts legal holds', async () => {
     const world = await World.open()
     world.change(ONE, { legalHold: true })

@@ -30,6 +30,8 @@ export interface Inspector {
   readonly deep: boolean
   /** Whether this object is looked at beyond the listing. */
   readonly chosen: (key: string) => boolean
+  /** What the store locks new objects by today. */
+  readonly defaultRetention: () => Promise<Retention | undefined>
   /** What evidence says that the retention of this object was lengthened to. */
   readonly lengthened: (key: ObjectKey) => Lengthened | undefined
   /** The open cases that hold this object. */
@@ -104,9 +106,10 @@ export async function inspect(
   const seq = facts.writtenFor?.seq ?? 0
   if (recorded.seq !== undefined && seq !== recorded.seq)
     report('segment-differs', version, `written for segment ${seq}, as it says`, `named by ${recorded.seq}`)
-  if (audit.locks)
+  if (audit.locks) {
     for (const [kind, expected, found] of lockFaults(facts, promisesOf(version, recorded, inspector)))
-      report(kind, version, expected, found)
+      report(kind, version, expected, kind === 'not-locked' ? await withoutLock(inspector) : found)
+  }
   const cases = inspector.heldFor(key)
   if (cases.length > 0 && !facts.legalHold)
     report('hold-missing', version, `a legal hold, for ${cases.join(', ')}`, 'none')
@@ -123,6 +126,14 @@ const UNSEEN = { inspected: false, read: false, held: false } as const
 
 function describe({ octets, sha256 }: Recorded): string {
   return octets === undefined ? 'an object' : `${octets} octets with SHA-256 ${sha256 ?? 'unknown'}`
+}
+
+/** S3 puts the default on each object when it is stored, and on none that was there before; there are stores that hold to it and do not tell it of an object. */
+async function withoutLock({ defaultRetention }: Inspector): Promise<string> {
+  const known = await defaultRetention()
+  if (!known) return 'no retention'
+  const { mode, days } = known
+  return `no retention; today's default of the bucket is ${mode} for ${days} days, and either the object is older than it or the store does not tell it`
 }
 
 interface Promises {
