@@ -12,20 +12,9 @@ import { searchStatement } from './sql.ts'
  * search reads the files as they are.
  */
 export async function openDuckDbSearch(folder: string): Promise<LedgerSearch> {
-  // 70 MB with its engine, loaded when somebody searches: no function and no drain has a use for it.
-  const { DuckDBInstance, LIST, listValue, VARCHAR } = await import('@duckdb/node-api')
+  const { LIST, listValue, VARCHAR } = await engine()
   const root = resolve(folder)
-  const instance = await DuckDBInstance.create(':memory:', {
-    memory_limit: `${SEARCH.memoryMib}MiB`,
-    threads: String(SEARCH.threads),
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  })
-  const connection = await instance.connect()
-  // An apostrophe in a path is doubled, as in every text of SQL; settings take no parameters.
-  await connection.run(`SET allowed_directories = ['${join(root, 'ledger').replaceAll("'", "''")}/']`)
-  await connection.run('SET enable_external_access = false')
-  await connection.run('SET lock_configuration = true')
+  const { connection, close } = await connectConfined(join(root, 'ledger'))
   return {
     async *find(query) {
       const { sql, values } = searchStatement(query, duckDbDialect(join(root, 'ledger', '*', '*.ndjson')))
@@ -34,6 +23,33 @@ export async function openDuckDbSearch(folder: string): Promise<LedgerSearch> {
       for await (const rows of rowsOf(connection, sql, bound, types)) for (const row of rows) yield hitOf(row)
     },
     bill: () => undefined,
+    close,
+  }
+}
+
+/** 70 MB with its engine, loaded when somebody searches: no function and no drain has a use for it. */
+function engine() {
+  return import('@duckdb/node-api')
+}
+
+/** A database in memory that reaches files below `folder` and nothing else, for good. */
+export async function connectConfined(
+  folder: string,
+): Promise<{ readonly connection: DuckDBConnection; close(): void }> {
+  const { DuckDBInstance } = await engine()
+  const instance = await DuckDBInstance.create(':memory:', {
+    memory_limit: `${SEARCH.memoryMib}MiB`,
+    threads: String(SEARCH.threads),
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+  })
+  const connection = await instance.connect()
+  // An apostrophe in a path is doubled, as in every text of SQL; settings take no parameters.
+  await connection.run(`SET allowed_directories = ['${folder.replaceAll("'", "''")}/']`)
+  await connection.run('SET enable_external_access = false')
+  await connection.run('SET lock_configuration = true')
+  return {
+    connection,
     close() {
       connection.closeSync()
       instance.closeSync()

@@ -278,6 +278,20 @@ describe('an export', () => {
     checkSums(part)
   })
 
+  test('as a bundle is not given away with a signature that its own key does not verify', async () => {
+    const other = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' })
+    const folder = newFolder()
+    for (const pem of [String(other), 'no key']) {
+      const signer: Signer = { ...SIGNER, publicKey: async () => pem }
+      const format = bundleFormat({ prover: openProver(world.archive), signer, readme: '' })
+      await assert.rejects(run(folder, format), { code: 'SIGNING_KEY_UNUSABLE' })
+      assert.deepEqual(
+        readdirSync(folder).filter((file) => file.endsWith('.zip')),
+        [],
+      )
+    }
+  })
+
   test('does not mix with another in one folder', async () => {
     const folder = newFolder()
     await run(folder, emlFormat())

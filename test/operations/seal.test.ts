@@ -157,7 +157,10 @@ describe('sealing ledgers', () => {
       ['LEDGER_CORRUPT'],
     )
     assert.deepEqual(report.seals, [])
-    await assert.rejects(prove(rewritten, INVOICES, 'one'), { code: 'SEAL_INVALID' })
+    await assert.rejects(prove(rewritten, INVOICES, 'one'), {
+      code: 'SEAL_INVALID',
+      message: /^segment 1 of invoices has SHA-256 [0-9a-f]{64}; sealed was [0-9a-f]{64}$/,
+    })
   })
 
   test('nothing is sealed after a seal that its key did not sign', async () => {
@@ -223,6 +226,15 @@ describe('a proof', () => {
     const proof = await prove(archive, INVOICES, 'message 17.3')
     assert.ok(proof.path.length <= 11)
     assert.ok(JSON.stringify(proof).length < 4096)
+  })
+
+  test('of a ledger that ends before it was sealed is not to be had, and the ledger is named', async () => {
+    const archive = await tampered(await sealedArchive(), ledgerKey(INVOICES, 3), () => undefined)
+
+    await assert.rejects(prove(archive, INVOICES, 'four'), {
+      code: 'SEAL_INVALID',
+      message: 'the ledger of invoices ends before segment 3, which was sealed',
+    })
   })
 
   test('of a message that no seal covers yet is not to be had', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -7,7 +7,7 @@ import { openMemoryArchive } from '../../shared/archive/memory.ts'
 import type { MailboxId } from '../../shared/contract/ids.ts'
 import { openLedger } from '../../shared/ledger/ledger.ts'
 import type { Entry } from '../../shared/ledger/segment.ts'
-import { openDuckDbSearch } from '../../shared/search/duckdb.ts'
+import { connectConfined, openDuckDbSearch } from '../../shared/search/duckdb.ts'
 import { copyLedgers } from '../../shared/search/ledger-files.ts'
 import {
   archiveOf as archiveOfMessages,
@@ -33,6 +33,38 @@ function newFolder(): string {
 
 const archiveOf = (entries: Parameters<typeof archiveOfMessages>[0]) =>
   archiveOfMessages(entries, newFolder())
+
+describe('what a search runs in', () => {
+  test('reads below its folder, and nothing else: no file beside it, no file to be written, no extension', async () => {
+    const folder = newFolder()
+    const inside = join(folder, 'ledger')
+    mkdirSync(inside)
+    writeFileSync(join(inside, 'a.txt'), 'inside')
+    writeFileSync(join(folder, 'b.txt'), 'outside')
+    const { connection, close } = await connectConfined(inside)
+    try {
+      const text = async (path: string): Promise<unknown> =>
+        (await connection.runAndReadAll('SELECT content FROM read_text($1)', [path])).getRows()
+      assert.deepEqual(await text(join(inside, 'a.txt')), [['inside']])
+      for (const path of [join(folder, 'b.txt'), join(inside, '..', 'b.txt'), '/etc/passwd'])
+        await assert.rejects(text(path), /Permission Error/)
+      await assert.rejects(
+        connection.run(`COPY (SELECT 1) TO '${join(folder, 'c.csv').replaceAll("'", "''")}'`),
+        /Permission Error/,
+      )
+      assert.equal(existsSync(join(folder, 'c.csv')), false)
+      await assert.rejects(connection.run('INSTALL httpfs'), /Permission Error/)
+      for (const setting of [
+        'enable_external_access = true',
+        "allowed_directories = ['/']",
+        'lock_configuration = false',
+      ])
+        await assert.rejects(connection.run(`SET ${setting}`), /locked|Cannot change/i)
+    } finally {
+      close()
+    }
+  })
+})
 
 describe('a search by DuckDB', () => {
   test('finds what a query means, and leaves open what entries do not tell, just as matcherOf', async () => {
