@@ -5,6 +5,7 @@ import { ConfigurationError, IngestError } from '../shared/errors.ts'
 import { applyCommand } from './cli/apply.command.ts'
 import { getCommand, listCommand } from './cli/archive.command.ts'
 import { archiveVerifyCommand, type VerifyCommandOptions } from './cli/archive-verify.command.ts'
+import { authenticationCommand } from './cli/authentication.command.ts'
 import { addCatalogueCommands } from './cli/catalogue-commands.ts'
 import { checkCommand } from './cli/check.command.ts'
 import { type CostOptions, costCommand } from './cli/cost.command.ts'
@@ -214,6 +215,12 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       examples('archive get 93b964c092a1 | less', 'archive get 93b964c092a1 --output message.eml'),
     )
     .action(command<{ output?: string }>((run, options, [id]) => getCommand(run, id as string, options)))
+  archive
+    .command('authentication')
+    .description('what DKIM, SPF and DMARC gave when a message came; verified again by what DNS said then')
+    .argument('<id>', 'SHA-256 or its first 6 digits, <mailbox>/<sha256>, or a key')
+    .addHelpText('after', examples('archive authentication 93b964c092a1 --local'))
+    .action(command((run, _, [id]) => authenticationCommand(run, id as string)))
   addCatalogueCommands(root, archive, command)
   addCustodyCommands(root, archive, command)
 

@@ -33,6 +33,7 @@ export function ingestProps(config: Config): Omit<MailIngestProps, 'archive' | '
     deployment: aws.stack,
     mailboxes: config.mailboxes,
     queues: config.queues,
+    authentication: config.authentication,
     parameterPrefix: aws.parameterPrefix,
     keys: aws.keys,
     drainsAtOnce: aws.drains.atOnce,

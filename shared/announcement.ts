@@ -4,6 +4,7 @@ import { asciiJson, boundedEvent, clip } from './bounded-event.ts'
 import {
   type ArchivedEvent,
   type Attachment,
+  type AuthenticatedData,
   archivedEventId,
   type Event,
   MAILBOX_RESET,
@@ -11,6 +12,7 @@ import {
   MAILBOX_SUSPENDED,
   type MailboxData,
   MESSAGE_ARCHIVED,
+  MESSAGE_AUTHENTICATED,
   MESSAGE_QUARANTINED,
   type ResumedData,
   type rawSchema,
@@ -70,6 +72,17 @@ export function archivedEvent(input: {
 function providerThread({ gmailThreadId, threadId }: MailboxData): string | undefined {
   if (gmailThreadId !== undefined) return `gmail:${gmailThreadId}`
   return threadId === undefined ? undefined : `thread:${threadId}`
+}
+
+/** A message was verified. */
+export function authenticatedEvent(mailbox: MailboxId, data: AuthenticatedData, time: Date): Event {
+  return {
+    ...envelope(mailbox, time),
+    type: MESSAGE_AUTHENTICATED,
+    id: eventId(mailbox, 'authenticated', [data.raw.sha256]),
+    subject: data.raw.key,
+    data,
+  }
 }
 
 /** A message is given up until somebody acts. */

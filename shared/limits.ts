@@ -160,6 +160,40 @@ export const PARSER = {
   fieldCharacters: 1 * MIB,
 } as const
 
+/** Own verification of DKIM, SPF, DMARC and ARC: what a hostile message and hostile name servers may cost. */
+export const AUTHENTICATION = {
+  /** What is verified of one message, reading it included: 150 MiB are hashed in two seconds of a processor. */
+  messageMs: 60 * SECOND,
+  /** Header section: the field names that signatures list are looked for among all fields, time by their product. */
+  headerOctets: 512 * KIB,
+  headerLines: 5_000,
+  /** A line of the body is kept until its end is there; RFC 5322, 2.1.1 allows 998. */
+  lineOctets: 1 * MIB,
+  /** Each may ask for another hash of the body. Senders use two, forwarders add one each. */
+  signatures: 16,
+  /** DNS questions for one message: 16 keys, 50 ARC sets, SPF's 10 and the hosts behind them (RFC 7208, 4.6.4), DMARC's walks. */
+  lookups: 200,
+  /** One answer: a key of 4,096 bits has 800 characters, an SPF record 2,000 at the very most. */
+  answerCharacters: 16 * KIB,
+  /** One question to one server. RFC 7208, 4.6.4 wants 20 s or more for all of SPF. */
+  dnsMs: 5 * SECOND,
+  dnsTries: 2,
+  spfMs: 20 * SECOND,
+  /** Of what a message or DNS says, in the event and in the evidence: 16 signatures have to fit into an event. */
+  characters: 128,
+  /** Evidence of one message that is read: 200 answers of 16 KiB. */
+  evidenceOctets: 4 * MIB,
+  /** Messages of one segment at the same time: they wait for DNS. */
+  messagesAtOnce: 8,
+  /**
+   * While DNS gives no answer a message is looked at again; when it is older, it is `temperror` for good. Its function is called three times, half an hour
+   * apart, and the last of them is beyond it.
+   */
+  retryMs: 50 * MINUTE,
+  /** What was archived longer ago, before this was switched on, is not verified: keys change. */
+  freshMs: 14 * 24 * 60 * MINUTE,
+} as const
+
 /** SQS (AWS, "Amazon SQS message quotas"). */
 export const QUEUE = {
   batchMessages: 10,

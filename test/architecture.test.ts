@@ -36,11 +36,11 @@ const IMPORTS = SOURCES.flatMap(importsOf)
 
 /** Files that may touch a vendor's SDK, a socket or the disk: each an adapter of one port, or what adapters of a port share. */
 const ADAPTERS =
-  /^shared\/(mailbox\/(imap|pop3)|archive\/(s3|file|folder-sync|durable-file|sidecar)|(state|derived)\/(s3|file)|queue\/(sqs|local)|credentials\/|deployed\/|parser\/(worker-pool|pool-worker|parse\.worker)|relay\/health-endpoint|seal\/(signer-file|signer-kms|timestamp-http)|consumer\/(s3|sqs)|search\/(duckdb|athena))/
+  /^shared\/(mailbox\/(imap|pop3)|archive\/(s3|file|folder-sync|durable-file|sidecar)|(state|derived)\/(s3|file)|queue\/(sqs|local)|credentials\/|deployed\/|parser\/(worker-pool|pool-worker|parse\.worker)|relay\/health-endpoint|authentication\/dns-resolver|seal\/(signer-file|signer-kms|timestamp-http)|consumer\/(s3|sqs)|search\/(duckdb|athena))/
 
 /** Ports are types and may not pull anything in. */
 const PORTS =
-  /^shared\/(mailbox\/(mailbox|watch|canary)|archive\/(archive|audit|custody)|state\/state|derived\/derived|queue\/queue|parser\/parser|credentials\/credentials|seal\/signer|search\/search)\.ts$/
+  /^shared\/(mailbox\/(mailbox|watch|canary)|archive\/(archive|audit|custody)|state\/state|derived\/derived|queue\/queue|parser\/parser|credentials\/credentials|seal\/signer|search\/search|authentication\/dns)\.ts$/
 
 const RULES: readonly { readonly name: string; readonly where: RegExp; readonly mayNotImport: RegExp }[] = [
   {
@@ -70,7 +70,7 @@ const RULES: readonly { readonly name: string; readonly where: RegExp; readonly 
     where:
       /^shared\/(drain|probe|relay|suspension|announcement|routing)\.ts$|^shared\/(drain|relay|operations|ledger|query|cases)\//,
     mayNotImport:
-      /^shared\/(mailbox\/(imap|pop3|memory)|archive\/(s3|file|memory)|(state|derived)\/(s3|file|memory)|queue\/(sqs|local|memory)|credentials\/(?!credentials\.ts)|seal\/(signer-|timestamp-)|search\/(?!search\.ts)|parser\/(?!parser\.ts))/,
+      /^shared\/(mailbox\/(imap|pop3|memory)|archive\/(s3|file|memory)|(state|derived)\/(s3|file|memory)|queue\/(sqs|local|memory)|credentials\/(?!credentials\.ts)|seal\/(signer-|timestamp-)|search\/(?!search\.ts)|authentication\/dns-resolver|parser\/(?!parser\.ts))/,
   },
   {
     name: 'a query knows messages and ledgers, and nobody who asks',

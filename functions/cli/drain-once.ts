@@ -6,8 +6,9 @@ import { DRAIN } from '../../shared/limits.ts'
 import { openSpool } from '../../shared/octets.ts'
 import { holdNewMailHere } from './hold-new-mail.ts'
 import type { Run } from './run.ts'
+import { verifyNewMailHere } from './verify-new-mail.ts'
 
-/** Drains one mailbox with what the run has, and holds what of it an open case asks for. Whoever opened the parser closes it. */
+/** Drains one mailbox with what the run has, holds what of it an open case asks for, and verifies it where that is configured. Whoever opened the parser closes it. */
 export async function drainOnce(
   run: Run,
   mailbox: MailboxConfig,
@@ -19,7 +20,10 @@ export async function drainOnce(
   try {
     const ports = { ...stores, ...shared, spool, openMailbox: run.opener(mailbox) }
     const report = await drain({ mailbox, routes: settings.config.routes }, ports, options)
-    if (!options.dryRun) await holdNewMailHere(run, mailbox.id)
+    if (!options.dryRun) {
+      await holdNewMailHere(run, mailbox.id)
+      await verifyNewMailHere(run, mailbox, settings.config)
+    }
     return report
   } finally {
     await spool.close()

@@ -28,6 +28,7 @@ import { holdNewMailHere } from './hold-new-mail.ts'
 import { relayView } from './relay-view.ts'
 import type { Run } from './run.ts'
 import { chosenMailboxes, readSettings, type Settings } from './settings.ts'
+import { verifyNewMailHere } from './verify-new-mail.ts'
 
 /** How often the configuration is looked at for changes. */
 const CONFIGURATION_MS = 2_000
@@ -200,11 +201,13 @@ class Relaying {
         spool,
         openMailbox: visit.openMailbox,
       }
-      const { routes } = this.#settings().config
+      const { config } = this.#settings()
+      const { routes } = config
       const report = await drain({ mailbox, routes }, ports, { deadline: never, signal })
       await visit.ended(report.error)
       if (report.server) await this.#tellExpiring(mailbox)
       await holdNewMailHere(this.#run, mailbox.id)
+      await verifyNewMailHere(this.#run, mailbox, config)
       return report
     } finally {
       await spool.close()

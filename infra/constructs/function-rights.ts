@@ -172,6 +172,25 @@ export function holdRights(scope: Construct, archive: IMailArchive): iam.PolicyS
   ]
 }
 
+/** Reads new mail and adds what it found of it. */
+export function verifyRights(scope: Construct, archive: IMailArchive): iam.PolicyStatement[] {
+  const { archiveBucket, stateBucket } = archive
+  const evidence = archiveBucket.arnForObjects('evidence/authentication/*')
+  return [
+    allow(
+      'ReadMailAndEvidence',
+      ['s3:GetObject'],
+      [archiveBucket.arnForObjects('ledger/*'), archiveBucket.arnForObjects('raw/*'), evidence],
+    ),
+    allow('ReadSettings', ['s3:GetObject'], [stateBucket.arnForObjects(MAILBOXES_KEY)]),
+    // S3 answers 404 for what is not there to those alone who may list.
+    allow('TellAbsentFromDenied', ['s3:ListBucket'], [archiveBucket.bucketArn, stateBucket.bucketArn]),
+    allow('KeepEvidence', ['s3:PutObject'], [evidence]),
+    ...useKey('UseTheKey', ['kms:Decrypt'], archive, [archiveBucket, stateBucket], scope),
+    ...useKey('EncryptEvidence', ['kms:GenerateDataKey'], archive, [archiveBucket], scope),
+  ]
+}
+
 /** Reads every ledger, also of mailboxes that are not configured any more, and adds seals: to nothing else has it a right. */
 export function sealRights(scope: Construct, archive: IMailArchive): iam.PolicyStatement[] {
   const { archiveBucket, stateBucket, sealKey } = archive

@@ -7,7 +7,7 @@ import type * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { type AlarmKind, alarmName, MAILBOX_ALARMS_MOST } from '../../shared/contract/alarms.ts'
 import type { MailboxConfig } from '../../shared/contract/config.ts'
-import type { FunctionName } from '../../shared/contract/functions.ts'
+import type { FunctionName, OfFunctions } from '../../shared/contract/functions.ts'
 import { CODE_DIMENSION, NOTICE_DAYS } from '../../shared/contract/metrics.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { IngestFunction } from './ingest-function.ts'
@@ -21,10 +21,12 @@ export interface IngestAlarmsProps {
   readonly mailboxes: readonly Pick<MailboxConfig, 'id' | 'every' | 'canary'>[]
   readonly missedIntervals: number
   readonly queueAgeMinutes: number
-  readonly functions: Readonly<Record<FunctionName, IngestFunction>>
+  readonly functions: OfFunctions<IngestFunction>
   readonly requests: Readonly<Record<'probe' | 'drain', RequestQueue>>
   readonly scheduleDeadLetters: sqs.Queue
   readonly newSegments: NewSegments
+  /** Undefined when nothing is verified. */
+  readonly segmentsToVerify: NewSegments | undefined
   readonly events: Readonly<Record<string, EventQueue>>
   /** One service for each shard. */
   readonly relays: readonly ecs.FargateService[]
@@ -61,6 +63,7 @@ export class IngestAlarms extends Construct {
     this.watchQueues()
     this.watchMessages()
     this.watchHolds()
+    this.watchVerification()
     this.watchRelays()
   }
 
@@ -257,6 +260,15 @@ export class IngestAlarms extends Construct {
       description: 'New mail could not be compared with the open cases of legal hold.',
       metric: waiting(deadLetters),
     })
+  }
+
+  private watchVerification(): void {
+    const { segmentsToVerify } = this.props
+    if (segmentsToVerify)
+      this.add('new-mail-unverified', {
+        description: 'DKIM, SPF and DMARC of new mail could not be verified, or nobody could be told.',
+        metric: waiting(segmentsToVerify.deadLetters),
+      })
   }
 
   private watchRelays(): void {

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type { Construct } from 'constructs'
-import type { FunctionName } from '../../shared/contract/functions.ts'
+import type { OfFunctions } from '../../shared/contract/functions.ts'
 import {
   CODE_DIMENSION,
   DEPLOYMENT_DIMENSION,
@@ -19,7 +19,7 @@ import type { RequestQueue } from './request-queue.ts'
 
 export interface IngestDashboardProps {
   readonly deployment: string
-  readonly functions: Readonly<Record<FunctionName, IngestFunction>>
+  readonly functions: OfFunctions<IngestFunction>
   readonly requests: Readonly<Record<'probe' | 'drain', RequestQueue>>
   readonly events: Readonly<Record<string, EventQueue>>
   readonly alarms: readonly cloudwatch.IAlarm[]

@@ -5,15 +5,16 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { type MailboxConfig, portOf } from '../../shared/contract/config.ts'
+import { type Config, type MailboxConfig, portOf } from '../../shared/contract/config.ts'
 import type {
   DrainMailboxEnvironment,
   HoldNewMailEnvironment,
   ProbeMailboxesEnvironment,
   ScheduleDrainsEnvironment,
   SealLedgersEnvironment,
+  VerifyAuthenticationEnvironment,
 } from '../../shared/contract/environment.ts'
-import { FUNCTIONS, type FunctionName } from '../../shared/contract/functions.ts'
+import { FUNCTIONS, type FunctionName, type OfFunctions } from '../../shared/contract/functions.ts'
 import { TICK_INPUT } from '../../shared/contract/messages.ts'
 import { parseSqsAddress } from '../../shared/contract/queue-address.ts'
 import { AlarmTopic } from './alarm-topic.ts'
@@ -29,6 +30,7 @@ import {
   relayRights,
   sealRights,
   send,
+  verifyRights,
 } from './function-rights.ts'
 import { FunctionSchedule } from './function-schedule.ts'
 import { IdleRelay, type RelayOptions } from './idle-relay.ts'
@@ -56,6 +58,8 @@ export interface MailIngestProps {
   readonly mailboxes: readonly IngestedMailbox[]
   /** Name, URL or ARN by the name that routes use; queues given by name are made. Needs `default`. */
   readonly queues: Readonly<Record<string, string>>
+  /** DKIM, SPF, DMARC and ARC of new mail are verified. @default nothing is */
+  readonly authentication?: Config['authentication']
   /** The functions may read every parameter under it, so that a new mailbox needs no deployment. @default those that mailboxes name */
   readonly parameterPrefix?: string | undefined
   /** ARNs of keys that encrypt parameters, secrets or queues that exist. @default those that AWS owns or manages */
@@ -87,6 +91,9 @@ export interface MailIngestProps {
 /** Invocations of hold-new-mail at the same time; each writes to the same cases. */
 const HOLDS_AT_ONCE = 5
 
+/** Invocations of verify-authentication at the same time. Nobody waits for it, and it asks the name servers of others. */
+const VERIFICATIONS_AT_ONCE = 5
+
 /** Scheduler counts in minutes, and mailboxes may be due every minute. */
 const TICK = Duration.minutes(1)
 
@@ -95,11 +102,13 @@ const TICK = Duration.minutes(1)
  * queues between them and to the consumers, alarms and a dashboard. It holds nothing that cannot be made again.
  */
 export class MailIngest extends Construct {
-  readonly functions: Readonly<Record<FunctionName, IngestFunction>>
+  readonly functions: OfFunctions<IngestFunction>
   readonly drainRequests: RequestQueue
   readonly probeRequests: RequestQueue
   /** What S3 tells of new segments of ledgers. */
   readonly newSegments: NewSegments
+  /** The same once more, for who verifies; undefined without `authentication`. */
+  readonly segmentsToVerify: NewSegments | undefined
   /** By the names that routes use. Two names may lead to one queue. */
   readonly eventQueues: Readonly<Record<string, EventQueue>>
   readonly alarmTopic: AlarmTopic
@@ -143,6 +152,13 @@ export class MailIngest extends Construct {
       archiveBucket: props.archive.archiveBucket,
       functionTimeout: timeoutOf('hold-new-mail'),
     })
+    this.segmentsToVerify =
+      props.authentication &&
+      new NewSegments(this, 'SegmentsToVerify', {
+        name: `${props.deployment}-segments-to-verify`,
+        archiveBucket: props.archive.archiveBucket,
+        functionTimeout: timeoutOf('verify-authentication'),
+      })
     this.eventQueues = this.makeEventQueues()
     const scheduleDeadLetters = new sqs.Queue(this, 'ScheduleDeadLetters', {
       ...QUEUE_PROPS,
@@ -155,6 +171,9 @@ export class MailIngest extends Construct {
       'drain-mailbox': this.drainMailbox(),
       'hold-new-mail': this.holdNewMail(),
       'seal-ledgers': this.sealLedgers(scheduleDeadLetters),
+      ...(this.segmentsToVerify
+        ? { 'verify-authentication': this.verifyAuthentication(this.segmentsToVerify) }
+        : {}),
     }
     new FunctionSchedule(this, 'Schedule', {
       description: 'Mailsluice: asks which mailboxes are due',
@@ -195,6 +214,7 @@ export class MailIngest extends Construct {
       queueAgeMinutes: props.queueAgeMinutes ?? 30,
       scheduleDeadLetters,
       newSegments: this.newSegments,
+      segmentsToVerify: this.segmentsToVerify,
       relays: this.relay?.services ?? [],
     })
     this.dashboard = new IngestDashboard(this, 'Dashboard', {
@@ -284,6 +304,26 @@ export class MailIngest extends Construct {
     })
     hold.takesFrom(this.newSegments.queue, FUNCTIONS['hold-new-mail'].batchSize, HOLDS_AT_ONCE)
     return hold
+  }
+
+  private verifyAuthentication(segments: NewSegments): IngestFunction {
+    const { deployment, archive, authentication } = this.props
+    const told = [authentication?.queue ?? []]
+      .flat()
+      .flatMap((name) => this.eventQueues[name]?.queueArn ?? [])
+    const verify = this.makeFunction('verify-authentication', {
+      environment: {
+        DEPLOYMENT: deployment,
+        ARCHIVE_BUCKET: archive.archiveBucket.bucketName,
+        STATE_BUCKET: archive.stateBucket.bucketName,
+      } satisfies VerifyAuthenticationEnvironment,
+      statements: [
+        ...verifyRights(this, archive),
+        ...(told.length > 0 ? [send('Announce', told), find('FindEventQueues', told)] : []),
+      ],
+    })
+    verify.takesFrom(segments.queue, FUNCTIONS['verify-authentication'].batchSize, VERIFICATIONS_AT_ONCE)
+    return verify
   }
 
   private sealLedgers(deadLetters: sqs.IQueue): IngestFunction {

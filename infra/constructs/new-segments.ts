@@ -10,7 +10,7 @@ export interface NewSegmentsProps {
   /** Of the queue. */
   readonly name: string
   readonly archiveBucket: BucketNames
-  /** Timeout of the function that takes from the queue. */
+  /** Timeout of the function that takes from the queue. Each follower has a queue of its own. */
   readonly functionTimeout: Duration
 }
 

@@ -15,6 +15,7 @@ export const ALARM_KINDS = [
   'events-pending',
   'archive-write-denied',
   'new-mail-unheld',
+  'new-mail-unverified',
   'quarantine-grew',
   'relay-down',
   'relay-unwatched',

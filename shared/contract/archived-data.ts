@@ -3,7 +3,7 @@ import * as z from 'zod'
 // What an event says of an archived message. Additions are optional fields, as everywhere in an event.
 
 /** One of the values, or one that is added later: who has the schema of today reads the events of tomorrow. */
-function growing<Value extends string>(values: readonly Value[]) {
+export function growing<Value extends string>(values: readonly Value[]) {
   return z.union([z.enum(values), z.string()]) as z.ZodType<Value | (string & {})>
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { eventSchema, MESSAGE_ARCHIVED } from './event.ts'
+import { eventSchema, MESSAGE_ARCHIVED, MESSAGE_AUTHENTICATED } from './event.ts'
 
 // The events as an AsyncAPI 3 document, for catalogues and generators of consumers' code: docs/asyncapi.json.
 
@@ -9,6 +9,7 @@ type EventOption = (typeof eventSchema.options)[number]
 export function asyncApiDocument(): object {
   const messages = eventSchema.options.map(messageOf)
   const archived = messages.filter(({ name }) => name === MESSAGE_ARCHIVED)
+  const authenticated = messages.filter(({ name }) => name === MESSAGE_AUTHENTICATED)
   return {
     asyncapi: '3.0.0',
     info: {
@@ -26,10 +27,12 @@ export function asyncApiDocument(): object {
         messages,
       ),
       routed: channel('A queue that routes name.', archived),
+      verified: channel('A queue that `authentication` names.', authenticated),
     },
     operations: {
       announceByDefault: operation('default', messages),
       announceByRoute: operation('routed', archived),
+      announceVerified: operation('verified', authenticated),
     },
     components: {
       messages: Object.fromEntries(messages.map(({ title, ...message }) => [title, { title, ...message }])),

@@ -11,11 +11,14 @@ import { isGroup, LOOPBACK, type Mistake, type Written } from './written.ts'
 /** What is wrong with a configuration besides what its schema says. */
 export function configMistakes(written: unknown): readonly Mistake[] {
   if (!isGroup(written)) return []
-  const { queues, routes, mailboxes, aws } = written
+  const { queues, routes, mailboxes, authentication, aws } = written
   return [
     ...queueMistakes(queues),
     ...routeMistakes(routes, queues),
     ...untrustedMistakes(routes, mailboxes),
+    ...(isGroup(authentication)
+      ? routeQueueMistakes(authentication.queue, queues, ['authentication', 'queue'])
+      : unverifiedMistakes(mailboxes)),
     ...mailboxesMistakes(mailboxes),
     ...(isGroup(aws) && isGroup(aws.relay) ? relayMistakes(aws.relay) : []),
   ]
@@ -62,6 +65,20 @@ function untrustedMistakes(routes: unknown, mailboxes: unknown): Mistake[] {
             path: ['routes', index, 'when'],
             message:
               'authentication holds for no message; expected authservId in a mailbox, whose server is trusted then',
+          },
+        ]
+      : [],
+  )
+}
+
+function unverifiedMistakes(mailboxes: unknown): Mistake[] {
+  if (!Array.isArray(mailboxes)) return []
+  return mailboxes.flatMap((mailbox, index) =>
+    isGroup(mailbox) && mailbox.receivedBy !== undefined
+      ? [
+          {
+            path: ['mailboxes', index, 'receivedBy'],
+            message: 'nothing is verified; expected it beside authentication',
           },
         ]
       : [],

@@ -118,6 +118,14 @@ const mailboxSchema = z.strictObject({
     .describe(
       'Whose Authentication-Results are trusted (RFC 8601): the id that the receiving server begins its own with. `none` for one that writes no id, as Microsoft 365.',
     ),
+  receivedBy: formed(
+    /^[^\s;()<>]{1,255}$/,
+    'the name that the server writes behind `by` in its Received field, or a glob',
+  )
+    .optional()
+    .describe(
+      'With `authentication`: the server that takes mail from outside, by the name in its Received fields; a glob (`*` and `?`). SPF is evaluated of what its topmost field says.',
+    ),
   idle: z.boolean().default(false).describe('The relay watches it.'),
   canary: z
     .strictObject({
@@ -192,6 +200,29 @@ const configSchema = z.strictObject({
     .array(routeSchema)
     .default([])
     .describe('The first that matches wins, unless it continues; without a match: default.'),
+  authentication: z
+    .strictObject({
+      queue: z
+        .union([z.string(), z.array(z.string()).min(1)], {
+          error: 'expected a name under queues, or a list of them',
+        })
+        .optional()
+        .describe('Where the results are announced; without it they are kept as evidence alone.'),
+      dnsServers: z
+        .array(
+          formed(
+            /^((\d{1,3}\.){3}\d{1,3}|\[[0-9a-fA-F:]+\])(:\d{1,5})?$|^[0-9a-fA-F:]*:[0-9a-fA-F:]*:[0-9a-fA-F:]*$/,
+            'an IP address, with a port if it is not 53: 192.0.2.53, [2001:db8::53]:5353',
+          ),
+        )
+        .min(1)
+        .optional()
+        .describe('Default: those of the machine, or of Lambda.'),
+    })
+    .optional()
+    .describe(
+      'DKIM, SPF, DMARC and ARC of new mail are verified after it is archived (docs/authentication.md).',
+    ),
   mailboxes: z.array(mailboxConfigSchema).min(1),
   aws: deploymentSchema.optional().describe('For the stacks in infra/; everything has a default.'),
 })

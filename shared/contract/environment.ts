@@ -20,6 +20,9 @@ export type DrainMailboxEnvironment = Readonly<
 /** functions/hold-new-mail.lambda.ts */
 export type HoldNewMailEnvironment = Readonly<Record<Common | 'ARCHIVE_BUCKET', string>>
 
+/** functions/verify-authentication.lambda.ts */
+export type VerifyAuthenticationEnvironment = HoldNewMailEnvironment
+
 /** functions/seal-ledgers.lambda.ts. SEAL_KEY: ARN of the KMS key that signs. */
 export type SealLedgersEnvironment = Readonly<Record<Common | 'ARCHIVE_BUCKET' | 'SEAL_KEY', string>>
 
@@ -44,7 +47,7 @@ export interface MailboxFunctionSettings extends CommonSettings {
   readonly drainQueueUrl: string
 }
 
-/** Of functions/hold-new-mail.lambda.ts. */
+/** Of functions/hold-new-mail.lambda.ts and functions/verify-authentication.lambda.ts. */
 export interface HoldNewMailSettings extends CommonSettings {
   readonly archiveBucket: string
 }
@@ -107,6 +110,10 @@ export function readHoldNewMailEnvironment(environment: Environment): HoldNewMai
   const read = new Reader(environment)
   return read.finish({ ...readCommon(read), archiveBucket: read.matching(...ARCHIVE_BUCKET) })
 }
+
+/** Throws a TypeError that names every variable that is missing, empty or malformed. */
+export const readVerifyAuthenticationEnvironment: typeof readHoldNewMailEnvironment =
+  readHoldNewMailEnvironment
 
 /** Throws a TypeError that names every variable that is missing, empty or malformed. */
 export function readSealLedgersEnvironment(environment: Environment): SealLedgersSettings {

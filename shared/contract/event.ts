@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { archivedDataSchema, mailboxSchema } from './archived-data.ts'
+import { archivedDataSchema, mailboxSchema, rawSchema } from './archived-data.ts'
+import { verificationSchema } from './authentication.ts'
 import type { MailboxId, Sha256 } from './ids.ts'
 
 export * from './archived-data.ts'
@@ -43,6 +44,20 @@ export const resumedDataSchema = z.object({
   attempts: z.number().int().positive().describe('That failed.'),
 })
 
+export const authenticatedDataSchema = z.object({
+  raw: rawSchema,
+  mailbox: z.object({ id: z.string() }),
+  verifiedAt: z.string().describe('ISO 8601; when DNS was asked.'),
+  ...verificationSchema.shape,
+  evidence: z
+    .object({
+      uri: z.string().describe('s3://bucket/key or file:///path.'),
+      bucket: z.string().optional(),
+      key: z.string(),
+    })
+    .describe('The same, with everything that DNS answered; under lock in the archive.'),
+})
+
 /** The envelope (CloudEvents 1.0.2, 3.1). `title`: its name where types have one. `description`: what has happened. */
 function cloudEvent<Type extends string, Data extends z.ZodType>(
   type: Type,
@@ -67,6 +82,7 @@ function cloudEvent<Type extends string, Data extends z.ZodType>(
 }
 
 export const MESSAGE_ARCHIVED = 'mailsluice.message.archived.v1'
+export const MESSAGE_AUTHENTICATED = 'mailsluice.message.authenticated.v1'
 export const MESSAGE_QUARANTINED = 'mailsluice.message.quarantined.v1'
 export const MAILBOX_RESET = 'mailsluice.mailbox.reset.v1'
 export const MAILBOX_SUSPENDED = 'mailsluice.mailbox.suspended.v1'
@@ -76,6 +92,11 @@ export const eventSchema = z.discriminatedUnion('type', [
   cloudEvent(MESSAGE_ARCHIVED, archivedDataSchema, {
     title: 'MessageArchived',
     description: 'A message is in the archive, octet by octet. Goes to the queues of its routes.',
+  }),
+  cloudEvent(MESSAGE_AUTHENTICATED, authenticatedDataSchema, {
+    title: 'MessageAuthenticated',
+    description:
+      'DKIM, SPF, DMARC and ARC of an archived message were verified, some seconds after it was archived. Goes to the queues of `authentication`; without that setting nothing is verified.',
   }),
   cloudEvent(MESSAGE_QUARANTINED, quarantinedDataSchema, {
     title: 'MessageQuarantined',
@@ -97,6 +118,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   }),
 ])
 
+export type AuthenticatedData = z.infer<typeof authenticatedDataSchema>
 export type QuarantinedData = z.infer<typeof quarantinedDataSchema>
 export type ResetData = z.infer<typeof resetDataSchema>
 export type SuspendedData = z.infer<typeof suspendedDataSchema>

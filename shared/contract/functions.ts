@@ -3,7 +3,7 @@
 /**
  * By the name of the entry point: functions/<name>.lambda.ts is bundled into dist/<name>/, whose index.mjs exports `handler`.
  * `timeoutSeconds`: what the function counts on. `memoryMib`: and its part of a processor, of which 1,769 MiB are one. `batchSize`: messages of its
- * queue per invocation.
+ * queue per invocation. `optional`: there only when the configuration asks for it.
  */
 export const FUNCTIONS = {
   /** Called by EventBridge Scheduler with TICK_INPUT. Reads a list of up to 10,000 mailboxes, 5 MB of JSON, and sends a few requests. */
@@ -29,9 +29,26 @@ export const FUNCTIONS = {
    * not fit into its time is sealed a day later.
    */
   'seal-ledgers': { timeoutSeconds: 900, memoryMib: 512 },
-} as const satisfies Record<string, { timeoutSeconds: number; memoryMib: number; batchSize?: number }>
+  /**
+   * Called by a queue of its own, with what S3 tells of new segments, with ReportBatchItemFailures. It reads the mail of one segment and asks DNS: 500
+   * messages take some twenty seconds; one of 150 MiB takes six, at this part of a processor. What DNS did not answer comes back after half an hour.
+   */
+  'verify-authentication': { timeoutSeconds: 300, memoryMib: 512, batchSize: 1, optional: true },
+} as const satisfies Record<
+  string,
+  { timeoutSeconds: number; memoryMib: number; batchSize?: number; optional?: true }
+>
 
 export type FunctionName = keyof typeof FUNCTIONS
+
+export type OptionalFunctionName = {
+  [Name in FunctionName]: (typeof FUNCTIONS)[Name] extends { optional: true } ? Name : never
+}[FunctionName]
+
+/** Something of each function that is there. */
+export type OfFunctions<T> = Readonly<
+  Record<Exclude<FunctionName, OptionalFunctionName>, T> & Partial<Record<OptionalFunctionName, T>>
+>
 
 /** Set for every function beside its own environment: stack traces name the sources and not the bundle. */
 export const RUNTIME_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as const

@@ -28,6 +28,8 @@ export const METRICS = {
   linesSealed: 'LinesSealed',
   /** hold-new-mail: messages held for open cases as they came. */
   newMailHeld: 'NewMailHeld',
+  /** verify-authentication: messages whose DKIM, SPF and DMARC were verified. */
+  messagesVerified: 'MessagesVerified',
   messagesFailed: 'MessagesFailed',
   messagesQuarantined: 'MessagesQuarantined',
   octetsFetched: 'OctetsFetched',

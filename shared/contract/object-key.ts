@@ -10,8 +10,10 @@ import { type CaseName, type MailboxId, mailboxId, type ObjectKey, type Sha256, 
 //                    evidence/seals/<seq>.ndjson             seal <seq> over all ledgers, ten digits
 //                    evidence/coverage/<sha256>.ndjson       the segments up to which ledgers are sealed, by its own digest
 //                    evidence/certificates/<mailboxId>/<time>.ndjson  what server and archive had at a time, and every difference
+//                    evidence/authentication/<mailboxId>/<aa>/<sha256>.ndjson  what DKIM, SPF, DMARC and ARC gave for a message, and DNS said
 //   state bucket     snapshots/<mailboxId>.json              the fold of the ledger, a cache
 //                    holds/<mailboxId>.json                  how far new mail was compared with the cases, a cache
+//                    authentication/<mailboxId>.json         how far new mail was verified on this machine, a cache
 //                    suspensions/<mailboxId>.json            a mailbox whose log-ins failed, and when the next one may be tried
 //                    mailboxes.json                          the mailbox list that the Lambdas read
 //   derived bucket   attachments/<mailboxId>/<aa>/<sha256>   the decoded octets of an attachment
@@ -89,7 +91,17 @@ export function holdCursorKey(mailbox: MailboxId): ObjectKey {
   return `holds/${mailbox}.json` as ObjectKey
 }
 
+/** How far new mail of a mailbox was verified. */
+export function authenticationCursorKey(mailbox: MailboxId): ObjectKey {
+  return `authentication/${mailbox}.json` as ObjectKey
+}
+
 export const EVIDENCE_PREFIX = 'evidence/'
+
+/** What was found of one message, by its digest. */
+export function authenticationKey(mailbox: MailboxId, digest: Sha256): ObjectKey {
+  return `evidence/authentication/${mailbox}/${digest.slice(0, 2)}/${digest}.ndjson` as ObjectKey
+}
 
 export function certificatesPrefix(mailbox: MailboxId): string {
   return `evidence/certificates/${mailbox}/`

@@ -31,21 +31,11 @@ export function readHeaderFields(block: Buffer): HeaderFields {
   const ascii = isAscii(block)
   const text = block.toString('latin1')
   const fields = new Map<string, Field>()
-  let count = 0
-  let at = 0
-  while (at < text.length) {
-    const end = endOfField(text, at)
-    const nameEnd = endOfName(text, at)
-    const colon = afterBlanks(text, nameEnd)
-    if (nameEnd > at && text.charCodeAt(colon) === COLON && colon - at < NAME_OCTETS) {
-      const name = text.slice(at, nameEnd).toLowerCase()
-      const known = fields.get(name)
-      if (known) known.places.push(colon + 1, end)
-      else fields.set(name, { places: [colon + 1, end], values: undefined })
-      count++
-    }
-    at = end
-  }
+  const count = eachField(text, (name, from, end) => {
+    const known = fields.get(name)
+    if (known) known.places.push(from, end)
+    else fields.set(name, { places: [from, end], values: undefined })
+  })
   const all = (name: string): readonly string[] => {
     const field = fields.get(name)
     if (!field) return NONE
@@ -53,6 +43,39 @@ export function readHeaderFields(block: Buffer): HeaderFields {
     return field.values
   }
   return { count, first: (name) => all(name)[0], all }
+}
+
+/** Those with one of these names (lower case), topmost first. */
+export function fieldsInOrder(
+  block: Buffer,
+  ...names: readonly string[]
+): { readonly name: string; readonly value: string }[] {
+  const ascii = isAscii(block)
+  const text = block.toString('latin1')
+  const fields: { name: string; value: string }[] = []
+  eachField(text, (name, from, end) => {
+    if (!names.includes(name)) return
+    const value = unfold(text, from, end)
+    fields.push({ name, value: ascii ? value : decodeOctets(value) })
+  })
+  return fields
+}
+
+/** Tells where the body of each field stands; returns how many there are. */
+function eachField(text: string, take: (name: string, from: number, end: number) => void): number {
+  let count = 0
+  let at = 0
+  while (at < text.length) {
+    const end = endOfField(text, at)
+    const nameEnd = endOfName(text, at)
+    const colon = afterBlanks(text, nameEnd)
+    if (nameEnd > at && text.charCodeAt(colon) === COLON && colon - at < NAME_OCTETS) {
+      take(text.slice(at, nameEnd).toLowerCase(), colon + 1, end)
+      count++
+    }
+    at = end
+  }
+  return count
 }
 
 function bodies(text: string, places: readonly number[], ascii: boolean): readonly string[] {

@@ -114,7 +114,9 @@ const DAYS = MONTH_HOURS / 24
 function standingCost({ mailboxes, queues, ownKeys }: Usage): number {
   const { tick } = ASKED
   const alarms = ALARMS_STANDING + queues + (mailboxes > MAILBOX_ALARMS_MOST ? 1 : mailboxes)
-  const queuesAsked = Object.values(FUNCTIONS).filter((each) => 'batchSize' in each).length
+  const queuesAsked = Object.values(FUNCTIONS).filter(
+    (each) => 'batchSize' in each && !('optional' in each),
+  ).length
   const polls = queuesAsked * ASSUMED.polls * MONTH_SECONDS
   return (
     // The one that signs seals is never S3's.

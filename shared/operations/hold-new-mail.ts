@@ -1,9 +1,10 @@
 import { type Order, openCases } from '../cases/case-log.ts'
 import { type HoldPorts, holdMessages } from '../cases/hold-messages.ts'
 import type { CaseMessage } from '../cases/step.ts'
-import { type CaseName, type MailboxId, SHA256_PATTERN, type Sha256 } from '../contract/ids.ts'
+import type { CaseName, MailboxId } from '../contract/ids.ts'
 import { holdCursorKey, ledgerKey, ledgerPrefix, parseLedgerKey } from '../contract/object-key.ts'
 import { readSegment, readSegments } from '../ledger/ledger.ts'
+import { type Place, readPlace, writePlace } from '../ledger/place.ts'
 import { CASES } from '../limits.ts'
 import { messagesIn } from '../query/archived-messages.ts'
 import { matcherOf } from '../query/matcher.ts'
@@ -23,11 +24,6 @@ export interface NewMailReport {
   readonly held: number
 }
 
-interface Cursor {
-  readonly seq: number
-  readonly sha256: Sha256
-}
-
 /**
  * Holds what has arrived in a mailbox and matches an open case. To be called after every new segment, by one who may set holds and release none; called
  * again, twice at the same time or for nothing, it does no harm.
@@ -40,8 +36,8 @@ export async function holdNewMail(
   by: string,
   ports: NewMailPorts,
 ): Promise<NewMailReport> {
-  const { archive, state } = ports
-  const cursor = await readCursor(mailbox, ports)
+  const { archive } = ports
+  const cursor = await readPlace(holdCursorKey(mailbox), mailbox, ports)
   const last = await lastSegment(mailbox, ports, cursor)
   if (last === undefined) return { mailbox, segments: 0, held: 0 }
   const cases = (await openCases(archive)).map(({ header }) => ({
@@ -64,7 +60,7 @@ export async function holdNewMail(
       held += await holdInSteps(name, meant.map(caseMessageOf), order, ports)
     }
     // After each, for who is stopped by his deadline.
-    await state?.write(holdCursorKey(mailbox), encodeCursor({ seq, sha256: segment.sha256 }), 'any')
+    await writePlace(holdCursorKey(mailbox), { seq, sha256: segment.sha256 }, ports)
   }
   return { mailbox, segments, held }
 }
@@ -88,36 +84,11 @@ async function holdInSteps(
 async function lastSegment(
   mailbox: MailboxId,
   { archive }: HoldPorts,
-  cursor: Cursor | undefined,
+  cursor: Place | undefined,
 ): Promise<number | undefined> {
   const after = cursor && ledgerKey(mailbox, cursor.seq)
   let last: number | undefined
   for await (const { key } of archive.list(ledgerPrefix(mailbox), after))
     last = parseLedgerKey(key)?.seq ?? last
   return last
-}
-
-/** Believed only if the archive holds that segment: one of another bucket must not hide mail. */
-async function readCursor(mailbox: MailboxId, { archive, state }: NewMailPorts): Promise<Cursor | undefined> {
-  const entry = await state?.read(holdCursorKey(mailbox))
-  const cursor = entry && parseCursor(entry.content)
-  const facts = cursor && (await archive.find(ledgerKey(mailbox, cursor.seq)))
-  return facts?.sha256 === cursor?.sha256 ? cursor : undefined
-}
-
-/** Of two that are written at the same time either is right: what it stands for was compared. */
-function encodeCursor({ seq, sha256 }: Cursor): Buffer {
-  return Buffer.from(JSON.stringify({ seq, sha256 }))
-}
-
-function parseCursor(content: Buffer): Cursor | undefined {
-  try {
-    const { seq, sha256 } = JSON.parse(content.toString('utf8')) as Partial<Cursor>
-    return Number.isInteger(seq) && sha256 !== undefined && SHA256_PATTERN.test(sha256)
-      ? ({ seq, sha256 } as Cursor)
-      : undefined
-  } catch {
-    // Half written or of another program: a cache, so everything is looked at again.
-    return undefined
-  }
 }

@@ -287,7 +287,22 @@ describe('a mistake names its path and what is expected', () => {
     [
       'a section that there is not',
       { archiv: {} },
-      'archiv: unknown setting; expected one of archive, state, derived, seal, queues, routes, mailboxes, aws',
+      'archiv: unknown setting; expected one of archive, state, derived, seal, queues, routes, authentication, mailboxes, aws',
+    ],
+    [
+      'a queue for what is verified that there is not',
+      { authentication: { queue: ['default', 'other'] } },
+      'authentication.queue[1]: other is not under queues; expected default',
+    ],
+    [
+      'a server that takes the mail although nothing is verified',
+      { mailboxes: [{ ...MAILBOX, receivedBy: 'mx.example.com' }] },
+      'mailboxes[0].receivedBy: nothing is verified; expected it beside authentication',
+    ],
+    [
+      'a name server by its name',
+      { authentication: { dnsServers: ['dns.example.com'] } },
+      'authentication.dnsServers[0]: expected an IP address, with a port if it is not 53: 192.0.2.53, [2001:db8::53]:5353',
     ],
     [
       'a task size that Fargate has not',

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import * as z from 'zod'
 import {
   archivedEvent,
+  authenticatedEvent,
   encodeEvent,
   quarantinedEvent,
   resetEvent,
@@ -37,6 +38,23 @@ const archived = await Promise.all(
 /** One of each type at least. */
 const EXAMPLES: readonly [string, Event][] = [
   ...archived,
+  [
+    'a message that was verified',
+    authenticatedEvent(
+      MAILBOX,
+      {
+        raw: { uri: 's3://acme-mail/raw/x', key: 'raw/x', sha256: 'a'.repeat(64), octets: 7 },
+        mailbox: { id: MAILBOX },
+        verifiedAt: TIME.toISOString(),
+        dkim: [{ result: 'neutral', domain: 'a.example', selector: 's', reason: 'no key' }],
+        spf: { result: 'none', reason: 'no receivedBy is configured' },
+        dmarc: { result: 'fail', domain: 'a.example', policyDomain: 'a.example', policy: 'reject' },
+        arc: { result: 'pass', instance: 2 },
+        evidence: { uri: 's3://acme-mail/evidence/x', key: 'evidence/x' },
+      },
+      TIME,
+    ),
+  ],
   [
     'a message that was quarantined',
     quarantinedEvent({

@@ -63,6 +63,21 @@ describe('the bundles', () => {
     )
   })
 
+  test('have what verifies DKIM only where it is verified, and of it neither BIMI nor a client of its own', () => {
+    const withMailauth = bundles.filter(({ inputs }) => inputs.some((file) => /\/mailauth\//.test(file)))
+    assert.deepEqual(
+      withMailauth.map(({ name }) => name),
+      ['verify-authentication'],
+    )
+    assert.deepEqual(
+      bundleOf('verify-authentication').inputs.filter((file) =>
+        /\/(bimi|mta-sts|undici|fast-xml-parser|@postalsys\/vmc)\//.test(file),
+      ),
+      [],
+    )
+    assert.ok(bundleOf('verify-authentication').octets < 3 * 1024 * 1024)
+  })
+
   test('have the parser as a file of its own beside the drain', () => {
     assert.ok(existsSync(join(bundleOf('drain-mailbox').folder, 'parse.worker.mjs')))
   })

@@ -11,7 +11,9 @@ import { isAllowed } from '../support/iam.ts'
 import { templates, yaml } from '../support/stacks.ts'
 import { ACCOUNT, type Policy, type Templates } from '../support/templates.ts'
 
-const world = templates(yaml({ aws: 'alarms: { email: [ops@example.com] }' }))
+const world = templates(
+  yaml({ aws: 'alarms: { email: [ops@example.com] }', more: 'authentication: { queue: default }' }),
+)
 const RUNBOOK = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'runbook.md'), 'utf8')
 const ARTICLES = RUNBOOK.split(/^## /m).slice(1)
 

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { FUNCTIONS, type FunctionName } from '../../shared/contract/functions.ts'
 import { TICK_INPUT } from '../../shared/contract/messages.ts'
-import { DRAIN, LAMBDA } from '../../shared/limits.ts'
+import { AUTHENTICATION, DRAIN, LAMBDA } from '../../shared/limits.ts'
 import { administrator, isAllowed } from '../support/iam.ts'
 import { templates, yaml } from '../support/stacks.ts'
 import { ACCOUNT, type Policy, REGION, type Resource, type Templates } from '../support/templates.ts'
 
-const world = templates(yaml())
+const VERIFIED = 'authentication: { queue: default }'
+const world = templates(yaml({ more: VERIFIED }))
 
 type Properties = Readonly<Record<string, unknown>>
 
@@ -47,7 +48,7 @@ test('every queue has a dead-letter queue, and a queue that has none is one', ()
     world.arnOf(id),
   )
   assert.deepEqual(new Set(without), dead)
-  assert.equal(QUEUES.length, 2 * 6 + 1)
+  assert.equal(QUEUES.length, 2 * 7 + 1)
 })
 
 test('a FIFO queue has a FIFO dead-letter queue, and a standard one a standard one', () => {
@@ -100,6 +101,7 @@ describe('event queues', () => {
           'url: "https://sqs.us-east-1.amazonaws.com/444455556666/others.fifo"',
           'twice: mail-events',
         ].join('\n'),
+        more: VERIFIED,
       }),
     )
     assert.equal(imported.ofType('AWS::SQS::Queue').length, QUEUES.length)
@@ -170,12 +172,22 @@ test('a slice of a drain ends well before its function times out', () => {
 })
 
 test('a request is seen again after six times the timeout of the function that takes it', () => {
-  const takers = { DrainRequests: 'drain-mailbox', ProbeRequests: 'probe-mailboxes' } as const
+  const takers = {
+    DrainRequests: 'drain-mailbox',
+    ProbeRequests: 'probe-mailboxes',
+    SegmentsToVerifyRequests: 'verify-authentication',
+  } as const
   for (const [queue, name] of Object.entries(takers))
     assert.equal(
       queueOf(world, `MailIngest${queue}Queue`)[1].Properties.VisibilityTimeout,
       6 * FUNCTIONS[name].timeoutSeconds,
     )
+})
+
+test('what DNS does not answer is verified once more before it is given up, and the last of three tries gives it up', () => {
+  const pauseMs = 6 * FUNCTIONS['verify-authentication'].timeoutSeconds * 1000
+  assert.ok(pauseMs < AUTHENTICATION.retryMs)
+  assert.ok(2 * pauseMs > AUTHENTICATION.retryMs)
 })
 
 test('a request that fails comes back alone, and no more run at once than was said', () => {
@@ -263,7 +275,7 @@ describe('the schedule', () => {
 })
 
 describe('one address for everything', () => {
-  const fixed = templates(yaml({ aws: 'network: { staticAddress: true }' }))
+  const fixed = templates(yaml({ aws: 'network: { staticAddress: true }', more: VERIFIED }))
 
   test('is one NAT gateway’s, and stays when the stack goes', () => {
     const [id, { DeletionPolicy }] = fixed.one('AWS::EC2::EIP', '')

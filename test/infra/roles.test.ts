@@ -12,7 +12,7 @@ import { listOf, type Policy, type Statement, type Templates } from '../support/
 // Least privilege, written down: whoever gives a role one action more changes this file.
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const world = templates(yaml())
+const world = templates(yaml({ more: 'authentication: { queue: invoices }' }))
 
 function actionsOf(from: Templates, prefix: string): string[] {
   const [role] = from.one('AWS::IAM::Role', prefix)
@@ -75,6 +75,15 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
     'kms:GetPublicKey',
     'kms:Sign',
     's3:PutObject',
+    'sqs:SendMessage',
+  ],
+  MailIngestverifyauthentication: [
+    ...FUNCTION,
+    ...LEDGER_READER,
+    ...QUEUE_CONSUMER,
+    'kms:GenerateDataKey',
+    's3:PutObject',
+    'sqs:GetQueueUrl',
     'sqs:SendMessage',
   ],
   MailIngestSealSchedule: ['lambda:InvokeFunction', 'sqs:SendMessage'],
@@ -166,6 +175,46 @@ test('a network of our own takes one statement with resource *, for EC2 knows no
       Effect === 'Allow' && listOf(Resource).includes('*') && !where.includes('Key'),
   )
   assert.deepEqual([...new Set(everything.map(({ statement }) => statement.Sid))], ['JoinTheNetwork'])
+})
+
+describe('who verifies', () => {
+  const statementsOf = (sid: string) =>
+    everyStatement(world).filter(
+      ({ where }) => where.startsWith('MailIngestverifyauthentication') && where.endsWith(sid),
+    )
+  const resourcesOf = (sid: string) =>
+    statementsOf(sid).flatMap(({ statement }) =>
+      listOf(statement.Resource).map((arn) => arn.replace(/^arn:aws:s3:::[^/]+/, '')),
+    )
+
+  test('writes evidence of that and nothing else, and reads no other evidence', () => {
+    assert.deepEqual(resourcesOf('KeepEvidence'), ['/evidence/authentication/*'])
+    assert.deepEqual(resourcesOf('ReadMailAndEvidence'), [
+      '/ledger/*',
+      '/raw/*',
+      '/evidence/authentication/*',
+    ])
+  })
+
+  test('sends to the queues that authentication names alone', () => {
+    assert.deepEqual(resourcesOf('Announce'), ['arn:aws:sqs:eu-central-1:111122223333:invoice-events'])
+  })
+
+  test('is not there when nothing is to be verified, nor are its queue and its alarm', () => {
+    const without = templates(yaml())
+    for (const [id, { Type }] of without.all)
+      assert.doesNotMatch(`${id} ${Type}`, /verifyauthentication|SegmentsToVerify/i)
+    assert.ok(world.one('AWS::Events::Rule', 'MailIngestSegmentsToVerify'))
+  })
+
+  test('sends nothing when no queue is named', () => {
+    const silent = templates(yaml({ more: 'authentication: {}' }))
+    const actions = actionsOf(silent, 'MailIngestverifyauthentication')
+    assert.deepEqual(
+      actions.filter((action) => /sqs:(SendMessage|GetQueueUrl)/.test(action)),
+      [],
+    )
+  })
 })
 
 describe('secrets', () => {
@@ -289,6 +338,13 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     // Whether the archive keeps what it promises, the drain has asked.
     'hold-new-mail': ['GetBucketVersioningCommand', 'GetObjectLockConfigurationCommand'],
     'seal-ledgers': ['GetBucketVersioningCommand', 'GetObjectLockConfigurationCommand'],
+    // Of its archive it lists nothing, but for the right to be told that there is no evidence yet.
+    'verify-authentication': [
+      ...AS_A_CONSUMER,
+      'ChangeMessageVisibilityCommand',
+      'GetBucketVersioningCommand',
+      'GetObjectLockConfigurationCommand',
+    ],
   }
 
   /** Without a call in the code. */
@@ -298,6 +354,7 @@ describe('what a function calls is what its role allows, and nothing else:', () 
     'probe-mailboxes': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
     'hold-new-mail': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
     'drain-mailbox': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
+    'verify-authentication': [...FUNCTION, ...QUEUE_CONSUMER, 'kms:Decrypt', 'kms:GenerateDataKey'],
     // What it failed with goes to a queue, by Lambda in its name.
     'seal-ledgers': [...FUNCTION, 'kms:Decrypt', 'kms:GenerateDataKey', 'sqs:SendMessage'],
   }

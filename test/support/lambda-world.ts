@@ -12,6 +12,7 @@ import type {
   ProbeMailboxesEnvironment,
   ScheduleDrainsEnvironment,
   SealLedgersEnvironment,
+  VerifyAuthenticationEnvironment,
 } from '../../shared/contract/environment.ts'
 import { FUNCTIONS, type FunctionName, RUNTIME_ENVIRONMENT } from '../../shared/contract/functions.ts'
 import { MAILBOXES_KEY } from '../../shared/contract/object-key.ts'
@@ -135,6 +136,10 @@ export class LambdaWorld {
         ARCHIVE_BUCKET: s3.archiveBucket,
         SEAL_KEY: 'arn:aws:kms:eu-central-1:111122223333:key/seal',
       } satisfies SealLedgersEnvironment,
+      'verify-authentication': {
+        ...common,
+        ARCHIVE_BUCKET: s3.archiveBucket,
+      } satisfies VerifyAuthenticationEnvironment,
     }
     // The SDK's own: in AWS the region, the role and no endpoints.
     const aws = {
@@ -162,6 +167,7 @@ export class LambdaWorld {
       'drain-mailbox': await start('drain-mailbox'),
       'hold-new-mail': await start('hold-new-mail'),
       'seal-ledgers': await start('seal-ledgers'),
+      'verify-authentication': await start('verify-authentication'),
     }
     const archive = openS3Archive({ ...s3, bucket: s3.archiveBucket })
     const state = openS3State({ ...s3, bucket: s3.stateBucket })

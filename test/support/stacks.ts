@@ -37,8 +37,8 @@ export function emptyCode(): lambda.Code {
   return lambda.Code.fromAsset(folder)
 }
 
-/** The smallest mailsluice.yaml that can be deployed, with the lines of `aws` and further text added. */
-export function yaml({ aws = '', mailboxes = '', archive = '', queues = '' } = {}): string {
+/** The smallest mailsluice.yaml that can be deployed, with the lines of `aws` and further text added; `more` are settings of the top. */
+export function yaml({ aws = '', mailboxes = '', archive = '', queues = '', more = '' } = {}): string {
   const indented = (text: string): string => text.replace(/^(?=.)/gm, '  ')
   return [
     'archive:',
@@ -53,6 +53,7 @@ export function yaml({ aws = '', mailboxes = '', archive = '', queues = '' } = {
     '  - { id: invoices, protocol: imap, host: imap.example.com, user: a, credential: "ssm:/mailsluice/invoices" }',
     '  - { id: support, protocol: pop3, host: pop.example.com, user: b, credential: "secretsmanager:support", every: 1h }',
     indented(mailboxes),
+    more,
     ...(aws === '' ? [] : ['aws:', indented(aws)]),
   ].join('\n')
 }
