@@ -1,8 +1,8 @@
 #!/bin/sh
-# Fetches Trino (Apache-2.0) for test/interop/search.interop.ts: the engine that Athena's version 3 is made from, as a library. Pinned, with all that it
-# needs, from Maven Central. Needs Maven, and Java 17 or newer to run it (newer versions of Trino need more). Prints the folder with the jars.
+# Fetches Trino (Apache-2.0) with its Hive connector for test/interop/search.interop.ts: the engine that Athena's version 3 is made from, as a library.
+# Pinned, with all that it needs, from Maven Central: some 360 MB. Needs Maven, and Java 25 or newer to run it. Prints the folder with the jars.
 set -eu
-version=435
+version=483
 folder=${MAILSLUICE_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/mailsluice-engines}
 jars=$folder/trino-$version
 if [ ! -d "$jars" ]; then
@@ -18,8 +18,19 @@ if [ ! -d "$jars" ]; then
   <dependencies>
     <dependency>
       <groupId>io.trino</groupId>
-      <artifactId>trino-main</artifactId>
+      <artifactId>trino-hive</artifactId>
       <version>$version</version>
+    </dependency>
+    <dependency>
+      <groupId>io.trino</groupId>
+      <artifactId>trino-testing</artifactId>
+      <version>$version</version>
+    </dependency>
+    <!-- Something else asks for an older one, which its web server does not run with. -->
+    <dependency>
+      <groupId>jakarta.servlet</groupId>
+      <artifactId>jakarta.servlet-api</artifactId>
+      <version>6.1.0</version>
     </dependency>
   </dependencies>
 </project>

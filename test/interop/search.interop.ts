@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -13,30 +13,34 @@ import type { LedgerSearch } from '../../shared/search/search.ts'
 import { type AthenaServer, startAthenaServer } from '../support/athena-server.ts'
 import { archiveOf, expected, found, messages, newFolder, queries } from '../support/searched-archive.ts'
 import { draftOf, messageEntry } from '../support/segments.ts'
+import { templates, yaml } from '../support/stacks.ts'
 import { type RunningTrino, startTrino, trinoMissing } from './engines/trino-engine.ts'
 
-// The SQL of a search in AWS, on the engine that Athena is made from: parsed, analyzed and run, with its parameters as Athena gives them. The tables are
-// the files of an archive, line by line, in the text of the query: what Athena makes of its table definitions is not seen here.
+// The SQL of a search in AWS, on the engine that Athena is made from, with its parameters as Athena gives them, over tables that are defined as the stack
+// defines them: files below one folder, which no crawler has seen. What is not seen here is Athena itself.
 
 describe('a search by Athena, run by Trino', { skip: trinoMissing() ?? false }, () => {
   const folder = newFolder()
+  /** Of the archive that is searched. */
+  const root = join(folder, 'archive')
   let trino: RunningTrino
   let athena: AthenaServer
   let search: LedgerSearch
-  /** Of the archive that is searched. */
-  let root = folder
   before(async () => {
     Object.assign(process.env, {
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'a',
       AWS_SECRET_ACCESS_KEY: 's',
     })
-    trino = startTrino()
+    mkdirSync(join(root, 'ledger'), { recursive: true })
+    trino = startTrino(folder)
+    await trino.execute('CREATE SCHEMA mailsluice')
+    for (const statement of tableStatements()) await trino.execute(statement)
     athena = await startAthenaServer({
       looks: 0,
       execute: async ({ sql, parameters }) => {
         try {
-          return await trino.execute(withLines(sql, root), parameters)
+          return await trino.execute(sql, parameters)
         } catch (error) {
           return { state: 'FAILED', reason: String(error), type: 1006 }
         }
@@ -56,41 +60,35 @@ describe('a search by Athena, run by Trino', { skip: trinoMissing() ?? false }, 
     rmSync(folder, { recursive: true })
   })
 
+  /** In the place of the one before. */
+  const anotherArchive = (entries: Parameters<typeof archiveOf>[0]) => {
+    rmSync(root, { recursive: true })
+    mkdirSync(join(root, 'ledger'), { recursive: true })
+    return archiveOf(entries, root)
+  }
+
   test('finds what a query means, and leaves open what entries do not tell, just as matcherOf', async () => {
     await fc.assert(
       fc.asyncProperty(messages, queries, async (entries, asked) => {
-        root = newFolder()
-        const { archive } = await archiveOf(entries, root)
-        try {
-          for (const query of asked)
-            assert.deepEqual(
-              await found(search, query),
-              await expected(query, archive),
-              JSON.stringify(query),
-            )
-        } finally {
-          rmSync(root, { recursive: true })
-        }
+        const { archive } = await anotherArchive(entries)
+        for (const query of asked)
+          assert.deepEqual(await found(search, query), await expected(query, archive), JSON.stringify(query))
       }),
-      { numRuns: 6 },
+      { numRuns: 10 },
     )
   })
 
   test('answers with the same messages, in the same order, as DuckDB, whatever else the ledger says', async () => {
-    root = folder
-    const { archive } = await archiveOf(
-      [
-        {
-          from: "O'Hara <a@x.example>",
-          to: ['a@x.example', 'b, c@x.example'],
-          subject: 'Grüße "1"',
-          toCut: true,
-        },
-        { epoch: 'uidl', id: '0017', attachments: [] },
-        { subject: 'emoji 😀, line\nfeed, \u0001 and \u2028', octets: 12, date: 'yesterday' },
-      ],
-      root,
-    )
+    const { archive } = await anotherArchive([
+      {
+        from: "O'Hara <a@x.example>",
+        to: ['a@x.example', 'b, c@x.example'],
+        subject: 'Grüße "1"',
+        toCut: true,
+      },
+      { epoch: 'uidl', id: '0017', attachments: [] },
+      { subject: 'A\u0308rger, emoji 😀, line\nfeed, \u0001 and \u2028', octets: 12, date: 'yesterday' },
+    ])
     const ledger = await openLedger('invoices' as MailboxId, { archive, state: undefined })
     const others: Entry[] = [
       { type: 'reset', folder: 'INBOX', from: '1', to: '2' },
@@ -112,7 +110,7 @@ describe('a search by Athena, run by Trino', { skip: trinoMissing() ?? false }, 
     for (const query of [
       {},
       { mailboxes: ['orders'] },
-      { subject: ['😀', 'LINE*feed'] },
+      { subject: ['😀', 'LINE*feed', 'ärger'] },
       { from: ["o'h*"] },
     ]) {
       const [there, here] = [
@@ -132,17 +130,14 @@ describe('a search by Athena, run by Trino', { skip: trinoMissing() ?? false }, 
   })
 
   test('long values and many ids are put together again by the engine', async () => {
-    root = newFolder()
-    await archiveOf([{ subject: "it's".repeat(700) }, { subject: 'other' }], root)
+    await anotherArchive([{ subject: "it's".repeat(700) }, { subject: 'other' }])
     assert.equal((await found(search, { subject: ["it's".repeat(600)] })).length, 1)
     const many = Array.from({ length: 999 }, (_, n) => messageEntry(`none ${n}`).sha256)
     assert.equal((await found(search, { ids: [...many, messageEntry('orders 0').sha256] })).length, 1)
-    rmSync(root, { recursive: true })
   })
 
   test('whatever is asked for is text, and never part of the query', async () => {
-    root = newFolder()
-    await archiveOf([{ subject: "x'; DROP TABLE lines; --" }, {}], root)
+    await anotherArchive([{ subject: "x'; DROP TABLE lines; --" }, {}])
     for (const attack of [
       "x'; DROP TABLE lines; --",
       "' OR 1=1 --",
@@ -158,42 +153,56 @@ describe('a search by Athena, run by Trino', { skip: trinoMissing() ?? false }, 
         attack,
       )
     }
-    rmSync(root, { recursive: true })
   })
 
   test('the query that people begin with in the console runs, too', async () => {
-    root = newFolder()
-    await archiveOf([{ to: ['a@x.example'], subject: 'Rechnung' }], root)
-    const { columns, rows } = await trino.execute(withLines(EXAMPLE_QUERY, root), [])
+    await anotherArchive([{ to: ['a@x.example'], subject: 'Rechnung' }])
+    const { columns, rows } = await trino.execute(
+      `${EXAMPLE_QUERY.replace('FROM ledger)', 'FROM mailsluice.ledger)')}`,
+    )
     assert.deepEqual(columns, Object.keys(LEDGER_COLUMNS))
     assert.equal(rows[0]?.[columns.indexOf('subject')], 'Rechnung')
-    rmSync(root, { recursive: true })
   })
 
   test('a line that is no JSON fails the search, and is not left out', async () => {
-    root = newFolder()
-    await archiveOf([{}, {}], root)
+    await anotherArchive([{}, {}])
     writeFileSync(join(root, 'ledger', 'orders', '0000000002.ndjson'), '{"type":"message"\n')
     await assert.rejects(found(search, {}), { code: 'SEARCH_FAILED' })
-    rmSync(root, { recursive: true })
   })
 })
 
-/** The query with the lines of an archive in place of its tables. */
-function withLines(sql: string, root: string): string {
-  const ledgers = join(root, 'ledger')
-  const rows = readdirSync(ledgers).flatMap((mailbox) =>
-    readdirSync(join(ledgers, mailbox)).flatMap((file) =>
-      readFileSync(join(ledgers, mailbox, file), 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => [`s3://archive/ledger/${mailbox}/${file}`, line, mailbox]),
-    ),
-  )
-  const values = rows.map((row) => `(${row.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')})`)
-  const table = `(VALUES ${values.join(', ')}) AS files("$path", line, mailbox)`
-  return sql
-    .replaceAll('"mailsluice"."ledger_of_mailboxes"', () => table)
-    .replaceAll('"mailsluice"."ledger"', () => table)
-    .replaceAll('FROM ledger)', () => `FROM ${table})`)
+/** The tables of the stack in Trino's words, over the folder in place of the bucket. */
+function tableStatements(): string[] {
+  const world = templates(yaml())
+  const bucket = `s3://${world.nameOf(world.one('AWS::S3::Bucket', 'MailArchiveMail')[0])}/`
+  const here = (location: string): string => location.replace(bucket, 'local:///archive/')
+  return world.ofType('AWS::Glue::Table').map(([, { Properties }]) => {
+    const { Name, Parameters, PartitionKeys, StorageDescriptor } = Properties.TableInput as GlueTable
+    assert.match(StorageDescriptor.InputFormat, /TextInputFormat$/)
+    assert.match(StorageDescriptor.SerdeInfo.SerializationLibrary, /LazySimpleSerDe$/)
+    const columns = StorageDescriptor.Columns.map(({ Name: column }) => `${column} varchar`)
+    const settings = [`format = 'TEXTFILE'`, `external_location = '${here(StorageDescriptor.Location)}'`]
+    for (const { Name: key } of PartitionKeys) {
+      const type = Parameters[`projection.${key}.type`]?.toUpperCase()
+      columns.push(`${key} varchar WITH (partition_projection_type = '${type}')`)
+      settings.push(
+        `partitioned_by = ARRAY['${key}']`,
+        `partition_projection_enabled = ${Parameters['projection.enabled']}`,
+        `partition_projection_location_template = '${here(Parameters['storage.location.template'] ?? '')}'`,
+      )
+    }
+    return `CREATE TABLE mailsluice.${Name} (${columns.join(', ')}) WITH (${settings.join(', ')})`
+  })
+}
+
+interface GlueTable {
+  readonly Name: string
+  readonly Parameters: Readonly<Record<string, string>>
+  readonly PartitionKeys: readonly { readonly Name: string }[]
+  readonly StorageDescriptor: {
+    readonly Location: string
+    readonly InputFormat: string
+    readonly Columns: readonly { readonly Name: string }[]
+    readonly SerdeInfo: { readonly SerializationLibrary: string }
+  }
 }
