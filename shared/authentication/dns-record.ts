@@ -33,9 +33,12 @@ export class DnsRecord {
 
   /** Some answer did not come, and may come later. */
   get temporary(): boolean {
-    return this.#answers.some(
-      ({ failure }) => !LASTING.has(failure) && failure !== TOO_MANY && failure !== TOO_LARGE,
-    )
+    return this.#answers.some(mayCome)
+  }
+
+  /** A key is among those. */
+  get keyTemporary(): boolean {
+    return this.#answers.some((answer) => mayCome(answer) && answer.name.includes('._domainkey.'))
   }
 
   /** As mailauth wants it: rejects with an error that has the failure as its code. */
@@ -95,6 +98,10 @@ export function recordedDns(answers: readonly DnsEvidence[]): Dns {
       return records ? { records } : { failure: failure ?? 'ENOTRECORDED' }
     },
   }
+}
+
+function mayCome({ failure }: DnsEvidence): boolean {
+  return !LASTING.has(failure) && failure !== TOO_MANY && failure !== TOO_LARGE
 }
 
 function bounded(answer: DnsAnswer): DnsAnswer {

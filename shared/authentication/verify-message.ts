@@ -33,6 +33,7 @@ export interface Verified {
 
 type Dkim = Verification['dkim']
 type DkimResult = Awaited<ReturnType<typeof dkimVerify>>
+type ArcResult = Awaited<ReturnType<typeof arc>>
 type SpfResult = Awaited<ReturnType<typeof spf>>
 type Tools = { readonly resolver: DnsRecord['resolver']; readonly strict: true }
 
@@ -47,13 +48,12 @@ export async function verifyMessage(
 ): Promise<Verified> {
   const deadline = deadlineIn(AUTHENTICATION.messageMs)
   const record = new DnsRecord(dns, deadline, now)
-  const tools: Tools = { resolver: record.resolver, strict: true }
   let verification: Verification
   try {
     const message = await openMessage(body, deadline)
     const taken = receivedBy === undefined ? noServer : takenFrom(message.header, receivedBy)
     const at = 'reason' in taken ? undefined : taken.at
-    verification = await verifyOpened(message, taken, at === undefined ? now() : new Date(at), tools)
+    verification = await verifyOpened(message, taken, at === undefined ? now() : new Date(at), record)
   } catch (error) {
     if (!(error instanceof Unverifiable)) throw error
     verification = unverified(error.message)
@@ -67,8 +67,9 @@ async function verifyOpened(
   message: OpenedMessage,
   taken: TakenFrom | { readonly reason: string },
   curTime: Date,
-  tools: Tools,
+  record: DnsRecord,
 ): Promise<Verification> {
+  const tools: Tools = { resolver: record.resolver, strict: true }
   const { signed, refused } = await verifySignatures(message, curTime, tools)
   const sender = 'reason' in taken ? undefined : await verifySender(taken, tools)
   const chain = refused === undefined && signed.arc ? await arc(signed.arc as ARCData, tools) : undefined
@@ -96,12 +97,7 @@ async function verifyOpened(
           }),
         }
       : { result: 'none', ...present({ reason: text(reason) }) },
-    arc: chain
-      ? {
-          result: chain.status.result,
-          ...present({ instance: chain.i || undefined, reason: text(chain.status.comment) }),
-        }
-      : { result: 'none', ...present({ reason: refused }) },
+    arc: chain ? chainData(chain, record.keyTemporary) : { result: 'none', ...present({ reason: refused }) },
   }
 }
 
@@ -187,6 +183,14 @@ function spfData({ status, domain }: SpfResult, taken: TakenFrom): Verification[
     helo: text(taken.helo) ?? '',
     mailFrom: text(taken.mailFrom) ?? '',
     ...present({ domain: text(domain), reason: text(status.comment) }),
+  }
+}
+
+/** To mailauth a key that cannot be had is a failure (RFC 8617 has no other word); here it is none while it may still come. */
+function chainData({ status, i }: ArcResult, keyTemporary: boolean): Verification['arc'] {
+  return {
+    result: status.result === 'fail' && keyTemporary ? 'temperror' : status.result,
+    ...present({ instance: i || undefined, reason: text(status.comment) }),
   }
 }
 

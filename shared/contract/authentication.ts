@@ -16,9 +16,10 @@ export const SPF_RESULTS = [
   'temperror',
   'permerror',
 ] as const
-/** RFC 7489, 11.2; RFC 8617, 10.1 for ARC, which has the first three. */
+/** RFC 9989, 9.1. */
 export const DMARC_RESULTS = ['pass', 'fail', 'none', 'temperror', 'permerror'] as const
-export const ARC_RESULTS = ['pass', 'fail', 'none'] as const
+/** RFC 8617, 10.1, and `temperror` while DNS does not tell a key. */
+export const ARC_RESULTS = ['pass', 'fail', 'none', 'temperror'] as const
 
 const reason = z.string().optional().describe('For people; its wording may change.')
 

@@ -13,7 +13,7 @@ import type { Verification } from '../../shared/contract/authentication.ts'
 import { deadlineIn, never } from '../../shared/deadline.ts'
 import { AUTHENTICATION } from '../../shared/limits.ts'
 import { DnsServer } from '../support/dns-server.ts'
-import { dkimKey, MESSAGE, signed, taken } from '../support/signed-mail.ts'
+import { dkimKey, ed25519Key, forwarded, MESSAGE, signed, taken } from '../support/signed-mail.ts'
 
 const VERIFY_LARGE = fileURLToPath(new URL('../support/verify-large.ts', import.meta.url))
 const NOW = new Date('2026-11-30T12:00:00Z')
@@ -130,6 +130,44 @@ describe('a message', () => {
     const { verification } = await verify(taken(MESSAGE))
 
     assert.deepEqual(resultsOf(verification), ['dkim none', 'spf pass', 'dmarc pass', 'arc none'])
+  })
+
+  test('that is signed by Ed25519 passes', async () => {
+    const key = ed25519Key()
+    dns.set({ 'one._domainkey.sender.example TXT': [key.record] })
+    const { verification } = await verify(taken(await signed(MESSAGE, { key })))
+
+    assert.deepEqual(
+      [verification.dkim[0]?.result, verification.dkim[0]?.algorithm],
+      ['pass', 'ed25519-sha256'],
+    )
+  })
+
+  test('that was forwarded and sealed has a chain that holds; DMARC fails all the same', async () => {
+    dns.set({ 'arc._domainkey.forwarder.example TXT': [KEY.record] })
+    const message = await forwarded(await signed(MESSAGE, { key: dkimKey() }), KEY)
+    const { verification, answers } = await verify(taken(message, { client: '198.51.100.1' }))
+
+    assert.deepEqual(resultsOf(verification), ['dkim fail', 'spf fail', 'dmarc fail', 'arc pass'])
+    assert.equal(verification.arc.instance, 1)
+    assert.ok(answers.some(({ name }) => name === 'arc._domainkey.forwarder.example'))
+  })
+
+  test('whose sealer’s key cannot be had now has a chain of which nothing is known', async () => {
+    dns.set({ 'arc._domainkey.forwarder.example TXT': 'servfail' })
+    const { verification, temporary } = await verify(taken(await forwarded(MESSAGE, KEY)))
+
+    assert.equal(verification.arc.result, 'temperror')
+    assert.equal(temporary, true)
+  })
+
+  test('that was changed after it was sealed has a chain that does not hold', async () => {
+    dns.set({ 'arc._domainkey.forwarder.example TXT': [KEY.record] })
+    const message = await forwarded(MESSAGE, KEY)
+    for (const changed of [message.replace('42.00', '42000'), message.replace('dkim=pass', 'dkim=none')]) {
+      const { verification } = await verify(taken(changed))
+      assert.equal(verification.arc.result, 'fail')
+    }
   })
 
   test('with lines that are not signed at its end says how many octets', async () => {

@@ -121,6 +121,12 @@ describe('with authentication, a drain', () => {
     assert.deepEqual(dns.asked, [])
   })
 
+  test('is no finding of archive verify', async () => {
+    const verified = await run('archive', 'verify')
+
+    assert.equal(verified.status, 0, verified.stdout + verified.stderr)
+  })
+
   test('whose evidence was changed is not confirmed', async () => {
     const { stdout } = await run('archive', 'authentication', digest.slice(0, 12), '--json')
     const [shown] = jsonLines(stdout) as { confirmed: boolean; answers: object[]; mailbox: string }[]

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { sealMessage } from 'mailauth/lib/arc/index.js'
 import { dkimSign } from 'mailauth/lib/dkim/sign.js'
 import { present } from '../../shared/present.ts'
 
@@ -14,6 +15,16 @@ export function dkimKey(modulusLength = 2048): DkimKey {
   return {
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     record: `v=DKIM1; k=rsa; p=${der}`,
+  }
+}
+
+/** RFC 8463. */
+export function ed25519Key(): DkimKey {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const raw = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('base64')
+  return {
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    record: `v=DKIM1; k=ed25519; p=${raw}`,
   }
 }
 
@@ -40,6 +51,18 @@ export async function signed(
   })
   if (errors.length > 0) throw new Error(errors.map(({ err }) => err?.message).join())
   return signatures + message
+}
+
+/** With an ARC set of a forwarder on top (RFC 8617). */
+export async function forwarded(message: string, key: DkimKey): Promise<string> {
+  const set = await sealMessage(message, {
+    signingDomain: 'forwarder.example',
+    selector: 'arc',
+    privateKey: key.privateKey,
+    cv: 'none',
+    authResults: 'forwarder.example; dkim=pass header.d=sender.example',
+  })
+  return set.toString() + message
 }
 
 /** What a server in front of the mailbox writes above a message from outside (RFC 5321, 4.4), as Postfix does. */
