@@ -105,6 +105,8 @@ export const IMAP = {
   logoutMs: 5 * SECOND,
   /** UIDs whose sizes are asked for in one FETCH and remembered, so that not every segment costs a round trip. */
   sizeWindowMessages: 10_000,
+  /** Newest messages whose sizes are asked for together with what there is: 22 KiB, and no round trip before they are fetched. */
+  sizesWithSearch: 500,
   /** Characters of the UID set in one command: RFC 7162, 4 advises lines of at most 8192 octets. */
   uidSetCharacters: 6_000,
   /** UIDs in one SEARCH: servers cap results (1,000 at Yahoo), so ranges are walked and halved when a page is full. */

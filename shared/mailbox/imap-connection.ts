@@ -79,9 +79,13 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
       { cause },
     )
   const socket = imapSocket()
-  const client = new ImapFlow({
+  const client: ImapFlow = new ImapFlow({
     ...options(access, limits),
     transport: socket.transport,
+    // Asked when it has signed in. What else it would enable is of no use here, and costs a round trip.
+    get disableAutoEnable() {
+      return !client.capabilities.has('UTF8=ACCEPT')
+    },
     auth,
     tls: {
       minVersion: 'TLSv1.2',
@@ -176,8 +180,10 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
     run,
     translate: (error, doing, refused = 'SERVER_UNAVAILABLE') => translated(failure ?? error, doing, refused),
     async takeSocket() {
-      await run('FETCH', () => socket.lineEnd())
-      return socket.take(limits.readAheadOctets, limits.idleMs)
+      const take = () => socket.take(limits.readAheadOctets, limits.idleMs)
+      let taken = take()
+      for (; !taken; taken = take()) await run('FETCH', () => socket.lineEnd())
+      return taken
     },
     transcript: access.transcript,
     refusal(doing, refused = 'SERVER_UNAVAILABLE') {

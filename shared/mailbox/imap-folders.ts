@@ -11,10 +11,34 @@ export interface ListedFolder {
   readonly uses: readonly string[]
 }
 
+const INBOX = 'INBOX'
+
 /** LIST "" "*": the folders that can be selected. imapflow puts INBOX and the special ones first, then goes by name. */
 export async function listFolders(connection: ImapConnection): Promise<readonly ListedFolder[]> {
   const folders = await connection.run('LIST', () => connection.client.list({ listOnly: true }))
   return folders.filter(selectable).map(({ path, flags }) => ({ path, uses: [...flags] }))
+}
+
+/** The folders to drain. Where that is INBOX alone nothing is asked: it is there on every server (RFC 9051, 5.1). */
+export async function configuredFolders(
+  connection: ImapConnection,
+  access: MailboxAccess,
+  naming: { where: string; prefix: string },
+  list: () => Promise<readonly ListedFolder[]>,
+): Promise<readonly string[]> {
+  if (access.folders.length === 0 || !access.folders.every(isInbox))
+    return matchFolders(await list(), access, naming)
+  takeAsListed(connection)
+  return [INBOX]
+}
+
+/**
+ * imapflow asks LIST and LSUB before it selects a folder that is not in the map it keeps of those that it has listed, which is none of its
+ * API: where it is another one day, INBOX is asked for again, and `test/drain/costs.test.ts` tells.
+ */
+export function takeAsListed({ client }: ImapConnection): void {
+  const { folders } = client as unknown as { folders?: unknown }
+  if (folders instanceof Map && !folders.has(INBOX)) folders.set(INBOX, { path: INBOX, listed: true })
 }
 
 /**
@@ -82,7 +106,7 @@ function isNamed(folder: string, name: string, prefix: string): boolean {
 }
 
 function isInbox(name: string): boolean {
-  return name.toUpperCase() === 'INBOX'
+  return name.toUpperCase() === INBOX
 }
 
 function hasWildcard(glob: string): boolean {

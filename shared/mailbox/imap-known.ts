@@ -1,7 +1,8 @@
 import type { Uid } from '../contract/ids.ts'
 import type { ImapConnection } from './imap-connection.ts'
-import { fetchRows, isRefused } from './imap-rows.ts'
-import { uidRuns } from './uid-set.ts'
+import { exchange } from './imap-exchange.ts'
+import { sizeIn } from './imap-row.ts'
+import { uidRuns, uidSet } from './uid-set.ts'
 
 /** What is known of a listed folder; lives as long as its listing. */
 export interface Known {
@@ -16,8 +17,8 @@ export interface Known {
   windowOctets: number
 }
 
-export function knowing(listed: readonly Uid[]): Known {
-  return { listed, sizes: new Map(), wrongSizes: 0, refusals: 0, windowOctets: 0 }
+export function knowing(listed: readonly Uid[], sizes: ReadonlyMap<Uid, number> = new Map()): Known {
+  return { listed, sizes: new Map(sizes), wrongSizes: 0, refusals: 0, windowOctets: 0 }
 }
 
 /** UID and RFC822.SIZE of these UIDs and of those that follow in the folder. A UID without an answer gets size 0 and is asked for all the same. */
@@ -35,12 +36,13 @@ export async function learnSizes(
   add(listed.slice(firstAbove(listed, uids.at(-1) as Uid)))
   const window = [...unknown].sort((a, b) => a - b)
   for (const run of uidRuns(window, uidSetCharacters)) {
-    try {
-      for await (const row of fetchRows(connection, run, { uid: true, size: true }, 0))
-        sizes.set(row.uid, row.size ?? 0)
-    } catch (error) {
-      if (!isRefused(error)) throw error
-    }
+    const asked = new Set(run)
+    // Refused or not: what has no size then is asked for without.
+    await exchange(connection, [`UID FETCH ${uidSet(run)} (UID RFC822.SIZE)`], {
+      row(row) {
+        if (asked.has(row.uid)) sizes.set(row.uid, sizeIn(row) ?? 0)
+      },
+    })
     for (const uid of run) if (!sizes.has(uid)) sizes.set(uid, 0)
     // The first run serves the messages that are wanted now; the rest is asked for when they are.
     if (sizes.has(uids[0] as Uid)) break

@@ -1,9 +1,10 @@
 import type { Uid } from '../contract/ids.ts'
-import { IngestError } from '../errors.ts'
+import type { IngestError } from '../errors.ts'
 import { memoryOctets, type Octets } from '../octets.ts'
 import { printable } from './connection-errors.ts'
+import { completionOf, refusalOf, tagOf } from './imap-completion.ts'
 import type { ImapConnection } from './imap-connection.ts'
-import { type FetchRow, FetchRowReader, isFetchRow } from './imap-fetch-row.ts'
+import { type FetchRow, isFetchRow } from './imap-fetch-row.ts'
 import { ImapReader, type Line } from './imap-reader.ts'
 import { messageItems } from './imap-row.ts'
 import { fetchOf } from './imap-rows.ts'
@@ -33,14 +34,6 @@ export type Body = Octets | null | { readonly tooLarge: number }
 
 type Sink = Pick<FetchOptions, 'maxOctets' | 'spool'>
 
-/** imapflow's tags are hexadecimal: an `M` is none of them. */
-const TAGGED = /^(M\d+) (OK|NO|BAD|BYE)(?: \[([^\]\s]+)[^\]]*\])?(?: (.*))?$/i
-/** Some servers answer what they cannot do without a tag. */
-const TAGLESS = /^()(NO|BAD)()(?:\s+(.*))?$/i
-const BYE = /^\* BYE(?: \[[^\]]*\])?(?: (.*))?$/i
-/** Lists within lists: data items have two. */
-const DEPTH = 20
-
 export class FetchPipeline {
   readonly #connection: ImapConnection
   readonly #socket: TakenSocket
@@ -53,7 +46,7 @@ export class FetchPipeline {
   private constructor(connection: ImapConnection, socket: TakenSocket) {
     this.#connection = connection
     this.#socket = socket
-    this.#reader = new ImapReader(connection, socket)
+    this.#reader = new ImapReader(connection, socket, connection.limits.rowOctets)
     this.#items = messageItems(connection.client)
   }
 
@@ -82,7 +75,7 @@ export class FetchPipeline {
     const idle = this.#batches.size === 0
     let lines = ''
     for (const { uids, octets } of requests) {
-      const tag = `M${++this.#tags}`
+      const tag = tagOf(++this.#tags)
       const command = `${tag} UID FETCH ${uidSet(uids)} ${this.#items}`
       this.#connection.transcript?.(`C: ${command}`)
       this.#batches.set(tag, { uids, octets, open: new Set(uids) })
@@ -104,10 +97,9 @@ export class FetchPipeline {
         const message = await this.#message(line, sink)
         if (message) return message
       } else if (line.text.startsWith('* ')) {
-        await this.#passOn(line)
+        await this.#reader.passOn(line)
       } else {
-        for (let rest = line; rest.literalOctets !== undefined; rest = await this.#reader.line())
-          await this.#reader.skip(rest.literalOctets)
+        await this.#reader.skipRest(line)
         const done = this.#completed(line.text)
         if (done) return done
       }
@@ -121,29 +113,18 @@ export class FetchPipeline {
   }
 
   async #message(first: Line, sink: Sink): Promise<Answer | undefined> {
-    const items = new FetchRowReader({ tokens: this.#connection.limits.responseTokens, depth: DEPTH })
-    let body: Body = null
-    for (let line = first; ; line = await this.#reader.line()) {
-      const { literalOctets, text } = line
-      if (literalOctets === undefined) {
-        items.line(text)
-        break
-      }
-      items.line(text.slice(0, text.lastIndexOf('{')).replace(/~$/, ''))
-      if (items.awaitsBody) {
-        items.bodyIsLiteral()
-        body = await this.#body(literalOctets, sink)
-      } else items.literal(await this.#reader.short(literalOctets))
-    }
-    const row = items.end()
+    const read: { body: Body } = { body: null }
+    const row = await this.#reader.row(first, async (octets) => {
+      read.body = await this.#body(octets, sink)
+    })
     const batch = row && row.body !== undefined ? this.#batchOf(row.uid) : undefined
     if (!row || !batch) {
       // Said unasked, as news of flags are, or a second time.
-      if (body && 'discard' in body) await body.discard()
+      if (read.body && 'discard' in read.body) await read.body.discard()
       return undefined
     }
     batch.open.delete(row.uid)
-    if (Buffer.isBuffer(row.body)) body = memoryOctets(row.body)
+    const body = Buffer.isBuffer(row.body) ? memoryOctets(row.body) : read.body
     return { kind: 'message', row, body }
   }
 
@@ -162,51 +143,19 @@ export class FetchPipeline {
     return undefined
   }
 
-  #completed(text: string): Answer | undefined {
-    const tagless = TAGLESS.exec(text)
-    const [, tag = '', status = '', code = '', said = ''] = tagless ?? TAGGED.exec(text) ?? []
+  #completed(line: string): Answer | undefined {
+    const completion = completionOf(line)
     const [first = ''] = this.#batches.keys()
-    const key = tagless ? first : tag.toUpperCase()
-    const batch = this.#batches.get(key)
+    const tag = completion && (completion.tag ?? first)
+    const batch = this.#batches.get(tag ?? '')
     // What is no answer to anything that was asked says nothing.
-    if (!batch) return undefined
-    this.#connection.transcript?.(`S: ${printable(text)}`)
-    const refused = this.#refusal(batch, status.toUpperCase(), code, said)
-    this.#batches.delete(key)
+    if (!completion || !batch) return undefined
+    this.#connection.transcript?.(`S: ${printable(line)}`)
+    const refused = refusalOf(completion, fetchOf(batch.uids), this.#connection, this.#reader)
+    this.#batches.delete(tag ?? '')
     this.#octetsInFlight -= batch.octets
-    if (key === first) this.#awaitFirst()
+    if (tag === first) this.#awaitFirst()
     return { kind: 'done', batch, refused }
-  }
-
-  #refusal({ uids }: Batch, status: string, code: string, said: string): IngestError | undefined {
-    // Exchange says so where others leave the messages out.
-    if (status === 'OK' || (status === 'NO' && /Some of the requested messages no longer exist/.test(said)))
-      return undefined
-    if (status === 'BYE') {
-      this.#reader.byeReason = said
-      throw this.#reader.lost()
-    }
-    const answer = Object.assign(new Error('Command failed'), {
-      responseStatus: status,
-      responseText: said,
-      serverResponseCode: code,
-    })
-    const meaning = this.#connection.translate(answer, fetchOf(uids), 'MESSAGE_UNFETCHABLE')
-    if (meaning instanceof IngestError && meaning.code === 'MESSAGE_UNFETCHABLE') return meaning
-    throw meaning
-  }
-
-  /** A response that is no FETCH, to imapflow. */
-  async #passOn(first: Line): Promise<void> {
-    const bye = BYE.exec(first.text)
-    if (bye) this.#reader.byeReason = bye[1] ?? ''
-    const parts: Buffer[] = []
-    for (let line = first; ; line = await this.#reader.line()) {
-      parts.push(Buffer.from(`${line.text}\r\n`, 'latin1'))
-      if (line.literalOctets === undefined) break
-      parts.push(await this.#reader.short(line.literalOctets))
-    }
-    await this.#socket.pass(Buffer.concat(parts))
   }
 
   #awaitFirst(): void {

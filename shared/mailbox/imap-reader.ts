@@ -1,9 +1,14 @@
 import { IngestError } from '../errors.ts'
 import type { ImapConnection } from './imap-connection.ts'
+import { type FetchRow, FetchRowReader } from './imap-fetch-row.ts'
 import type { TakenSocket } from './imap-transport.ts'
 import { ImapWire, type Piece } from './imap-wire.ts'
 
 export type Line = Extract<Piece, { kind: 'line' }>
+
+const BYE = /^\* BYE(?: \[[^\]]*\])?(?: (.*))?$/i
+/** Lists within lists: data items have two. */
+const DEPTH = 20
 
 /**
  * Reads responses from a taken socket. Nothing is read from it unless somebody asks. Two clocks run while it waits: silence (`idleMs`), and
@@ -20,15 +25,11 @@ export class ImapReader {
   /** Waiting that is left for the answer at hand. */
   #leftMs = 0
 
-  constructor(connection: ImapConnection, socket: TakenSocket) {
-    const { literalOctets, rowOctets } = connection.limits
+  constructor(connection: ImapConnection, socket: TakenSocket, lineOctets: number) {
+    const { literalOctets } = connection.limits
     this.#connection = connection
     this.#socket = socket
-    this.#wire = new ImapWire({
-      lineOctets: rowOctets,
-      literalOctets,
-      responseOctets: literalOctets + rowOctets,
-    })
+    this.#wire = new ImapWire({ lineOctets, literalOctets, responseOctets: literalOctets + lineOctets })
   }
 
   /** Waiting for the next answer may take `commandMs` in all, and longer for its octets. */
@@ -65,12 +66,43 @@ export class ImapReader {
     return whole
   }
 
-  /** The literal in one piece when it is none of a message: PROTOCOL_VIOLATION when it has more than `rowOctets`. */
-  async short(octets: number): Promise<Buffer> {
-    const { rowOctets } = this.#connection.limits
-    if (octets <= rowOctets) return this.whole(octets)
-    const what = `a literal of more than ${rowOctets} octets that is no message`
-    throw this.#failed(new IngestError('PROTOCOL_VIOLATION', what))
+  /**
+   * A FETCH response from its first line on; undefined for what is none. `body` reads the literal of BODY[]; each other one may have
+   * `rowOctets`, else PROTOCOL_VIOLATION.
+   */
+  async row(first: Line, body?: (octets: number) => Promise<void>): Promise<FetchRow | undefined> {
+    const row = new FetchRowReader({ tokens: this.#connection.limits.responseTokens, depth: DEPTH })
+    for (let line = first; ; line = await this.line()) {
+      const { literalOctets, text } = line
+      if (literalOctets === undefined) {
+        row.line(text)
+        return row.end()
+      }
+      row.line(text.slice(0, text.lastIndexOf('{')).replace(/~$/, ''))
+      if (body && row.awaitsBody) {
+        row.bodyIsLiteral()
+        await body(literalOctets)
+      } else row.literal(await this.#short(literalOctets))
+    }
+  }
+
+  /** Hands a response from its first line on to imapflow. */
+  async passOn(first: Line): Promise<void> {
+    const bye = BYE.exec(first.text)
+    if (bye) this.byeReason = bye[1] ?? ''
+    const parts: Buffer[] = []
+    for (let line = first; ; line = await this.line()) {
+      parts.push(Buffer.from(`${line.text}\r\n`, 'latin1'))
+      if (line.literalOctets === undefined) break
+      parts.push(await this.#short(line.literalOctets))
+    }
+    await this.#socket.pass(Buffer.concat(parts))
+  }
+
+  /** Passes over what follows the first line of a response. */
+  async skipRest(first: Line): Promise<void> {
+    for (let line = first; line.literalOctets !== undefined; line = await this.line())
+      await this.skip(line.literalOctets)
   }
 
   async skip(octets: number): Promise<void> {
@@ -91,6 +123,13 @@ export class ImapReader {
       ...(byeReason === undefined ? {} : { reason: byeReason }),
     })
     return this.#connection.translate(lost, this.doing)
+  }
+
+  async #short(octets: number): Promise<Buffer> {
+    const { rowOctets } = this.#connection.limits
+    if (octets <= rowOctets) return this.whole(octets)
+    const what = `a literal of more than ${rowOctets} octets that is no message`
+    throw this.#failed(new IngestError('PROTOCOL_VIOLATION', what))
   }
 
   #piece(): Piece | undefined {

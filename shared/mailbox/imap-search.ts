@@ -2,6 +2,8 @@ import type { SearchObject } from 'imapflow'
 import type { Uid } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import type { ImapConnection } from './imap-connection.ts'
+import { exchange } from './imap-exchange.ts'
+import { sizeIn } from './imap-row.ts'
 import type { Search } from './mailbox.ts'
 import { isUid, sortedUids } from './uid-set.ts'
 
@@ -11,6 +13,8 @@ import { isUid, sortedUids } from './uid-set.ts'
 /** Every UID of the selected folder, ascending. */
 export interface AllUids {
   readonly uids: readonly Uid[]
+  /** RFC822.SIZE of the newest messages: whoever asks what there is mostly asks for these next. */
+  readonly sizes: ReadonlyMap<Uid, number>
   /** How many UIDs the server puts into one answer at most; undefined when it showed no such cap. */
   readonly cap: number | undefined
 }
@@ -30,16 +34,17 @@ const MOST_WINDOWS = 100
  * when it still disagrees with EXISTS.
  */
 export async function searchAll(connection: ImapConnection): Promise<AllUids> {
-  if (exists(connection) === 0) return { uids: [], cap: undefined }
+  const sizes = new Map<Uid, number>()
+  if (exists(connection) === 0) return { uids: [], sizes, cap: undefined }
   const fits = exists(connection) <= connection.limits.searchAnswerUids
-  const first = fits ? await ask(connection, { all: true }) : undefined
-  if (first && first.length >= exists(connection)) return { uids: first, cap: undefined }
+  const first = fits ? await askForAll(connection, sizes) : undefined
+  if (first && first.length >= exists(connection)) return { uids: first, sizes, cap: undefined }
   const cap = first && first.length > 0 ? first.length : undefined
   const walked = fits && cap === undefined ? NOTHING : await walk(connection, cap ?? Infinity)
-  if (walked.uids.length >= exists(connection)) return { uids: walked.uids, cap }
+  if (walked.uids.length >= exists(connection)) return { uids: walked.uids, sizes, cap }
   // A message that one of them saw and the other did not may have gone meanwhile: fetching tells.
   const uids = sortedUids([...walked.uids, ...(await fetchAllUids(connection))])
-  return { uids, cap: cap ?? (walked.longest || undefined) }
+  return { uids, sizes, cap: cap ?? (walked.longest || undefined) }
 }
 
 /**
@@ -72,6 +77,27 @@ export function criteriaOf(search: Search): SearchObject {
   if (search.from !== undefined) criteria.from = oneLine('from', search.from.replace(/^\*+|\*+$/g, ''))
   if (search.subject !== undefined) criteria.subject = oneLine('subject', search.subject)
   return criteria
+}
+
+/** SEARCH of all and the sizes of the newest, in one go. Undefined when the server refuses the search. */
+async function askForAll(connection: ImapConnection, sizes: Map<Uid, number>): Promise<Uid[] | undefined> {
+  const last = exists(connection)
+  const first = Math.max(1, last - connection.limits.sizesWithSearch + 1)
+  const found: Uid[] = []
+  const [refused] = await exchange(
+    connection,
+    ['UID SEARCH ALL', `FETCH ${first}:${last} (UID RFC822.SIZE)`],
+    {
+      row(row) {
+        const size = sizeIn(row)
+        if (size !== undefined) sizes.set(row.uid, size)
+      },
+      found(numbers) {
+        for (const number of numbers) if (isUid(number)) found.push(number)
+      },
+    },
+  )
+  return refused ? undefined : sortedUids(found)
 }
 
 /** Halves every window whose answer is as long as the longest answer so far: only a shorter one is known to be complete. */

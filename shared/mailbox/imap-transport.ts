@@ -24,10 +24,13 @@ export interface TakenSocket {
 export interface ImapSocket {
   /** For imapflow. One connection. */
   readonly transport: ImapTransport
-  /** Resolves when what imapflow has read ends with a line, so that the next octet begins a response. */
+  /** Resolves when what imapflow has read ends with a line, so that the next octet begins a response, or when nothing will come. */
   lineEnd(): Promise<void>
-  /** No command may be in flight. Silence is nobody's failure while it is taken: `idleMs` counts again from `giveBack` on. */
-  take(readAheadOctets: number, idleMs: number): TakenSocket
+  /**
+   * No command may be in flight. Undefined where imapflow has read half a line. Silence is nobody's failure while it is taken: `idleMs` counts
+   * again from `giveBack` on.
+   */
+  take(readAheadOctets: number, idleMs: number): TakenSocket | undefined
 }
 
 const LF = 0x0a
@@ -68,12 +71,12 @@ export function imapSocket(): ImapSocket {
     },
 
     async lineEnd() {
-      while (midLine && socket && !socket.destroyed) await eventOf(socket, 'data', 'close')
+      if (midLine && socket && !socket.destroyed) await eventOf(socket, 'data', 'close')
     },
 
     take(readAheadOctets, idleMs) {
       if (!socket || !reader) throw new TypeError('there is no connection to take')
-      return taken(socket, reader, follow, readAheadOctets, idleMs)
+      return midLine && !socket.destroyed ? undefined : taken(socket, reader, follow, readAheadOctets, idleMs)
     },
   }
 }

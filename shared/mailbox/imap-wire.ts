@@ -52,7 +52,7 @@ export class ImapWire {
     if (this.#literalLeft > 0) return this.#literal()
     const end = this.#chunk.indexOf(LF)
     const lineOctets = this.#partsOctets + (end < 0 ? this.#chunk.length : end + 1)
-    if (lineOctets > this.#limits.lineOctets) throw tooLong('line', this.#limits.lineOctets)
+    if (lineOctets > this.#limits.lineOctets) throw tooLong('line of', this.#limits.lineOctets)
     this.#allow(lineOctets)
     if (end < 0) {
       if (this.#chunk.length > 0) this.#parts.push(this.#chunk)
@@ -71,7 +71,8 @@ export class ImapWire {
     if (literalOctets === undefined) {
       this.#responseOctets = 0
     } else {
-      if (literalOctets > this.#limits.literalOctets) throw tooLong('literal', this.#limits.literalOctets)
+      if (literalOctets > this.#limits.literalOctets)
+        throw tooLong(`literal of ${literalOctets} octets,`, this.#limits.literalOctets)
       this.#responseOctets += line.length
       this.#allow(literalOctets)
       this.#responseOctets += literalOctets
@@ -96,7 +97,7 @@ export class ImapWire {
 
   #allow(octets: number): void {
     if (this.#responseOctets + octets > this.#limits.responseOctets)
-      throw tooLong('response', this.#limits.responseOctets)
+      throw tooLong('response of', this.#limits.responseOctets)
   }
 }
 
@@ -112,5 +113,5 @@ function literalAfter(line: Buffer, textOctets: number): number | undefined {
 }
 
 function tooLong(what: string, octets: number): IngestError {
-  return new IngestError('PROTOCOL_VIOLATION', `a ${what} of more than ${octets} octets`)
+  return new IngestError('PROTOCOL_VIOLATION', `a ${what} more than ${octets} octets`)
 }

@@ -5,12 +5,13 @@ import { acknowledgeMessages, findOutstanding } from './imap-acknowledge.ts'
 import { connectImap, type ImapConnection, type ImapLimits } from './imap-connection.ts'
 import { fetchMessages } from './imap-fetch.ts'
 import {
+  configuredFolders,
   epochOf,
   folderStatus,
   type ListedFolder,
   listFolders,
-  matchFolders,
   resolveFolder,
+  takeAsListed,
 } from './imap-folders.ts'
 import { type Known, knowing } from './imap-known.ts'
 import { criteriaOf, searchAll, searchAmong } from './imap-search.ts'
@@ -42,8 +43,9 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
   }
 
   async function select(folder: string): Promise<{ epoch: Listing['epoch']; uidNext: number | undefined }> {
+    if (folder === 'INBOX') takeAsListed(connection)
     // imapflow asks LIST and LSUB before it selects a folder that it has not listed.
-    await allFolders()
+    else await allFolders()
     const mailbox = await connection.run(`SELECT ${folder}`, () => client.mailboxOpen(folder), {
       refused: 'FOLDER_MISSING',
     })
@@ -69,11 +71,11 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     acknowledgedBy: 'acknowledge',
 
     async folders() {
-      return matchFolders(await allFolders(), access, naming)
+      return configuredFolders(connection, access, naming, allFolders)
     },
 
     async status() {
-      const folders = matchFolders(await allFolders(), access, naming)
+      const folders = await configuredFolders(connection, access, naming, allFolders)
       const statuses = []
       for (const folder of folders) statuses.push(await folderStatus(connection, folder))
       return statuses
@@ -86,7 +88,7 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
       const selected =
         access.search && (await searchAmong(connection, all.uids, criteriaOf(access.search), cap))
       const listing: Listing = { folder, epoch, ids: all.uids, selected, uidNext }
-      known.set(listing, knowing(all.uids))
+      known.set(listing, knowing(all.uids, all.sizes))
       return listing
     },
 

@@ -175,14 +175,15 @@ describe('IMAP, several FETCHes at a time', () => {
     const server = await startScriptedImap({
       exists: 3,
       answers: [
-        [BODIES, ({ line, say }) => say(`${hellos(line)}{tag} OK done\r\n`)],
         [
-          /^UID FETCH/,
-          ({ line, say }) => {
-            say(`${hellos(line)}{tag} OK done\r\n* 9 EXI`)
+          /^SELECT/,
+          ({ say }) => {
+            say('* 3 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n{tag} OK [READ-WRITE] done\r\n* 9 EXI')
             setTimeout(() => say('STS\r\n'), 50)
           },
         ],
+        [BODIES, ({ line, say }) => say(`${hellos(line)}{tag} OK done\r\n`)],
+        SIZES,
       ],
     })
     servers.push(server)

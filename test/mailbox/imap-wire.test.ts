@@ -116,7 +116,7 @@ describe('IMAP responses that are too long', () => {
 
   test('are refused for a literal before any of its octets, of whatever many digits', () => {
     for (const digits of ['301', '9'.repeat(15), '9'.repeat(16), '9'.repeat(100)])
-      refused(`* {${digits}}\r\n`, /literal of more than 300 octets/)
+      refused(`* {${digits}}\r\n`, /literal of (301|9+|Infinity) octets, more than 300/)
     assert.equal(readResponses([Buffer.from(`* {300}\r\n${'x'.repeat(300)}\r\n`)]).responses.length, 1)
   })
 

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { IMAP } from '../../shared/limits.ts'
+import { imapOpener, openImap } from '../../shared/mailbox/imap.ts'
+import type { MailboxAccess } from '../../shared/mailbox/mailbox.ts'
+import { accessTo, collect, withSession } from '../support/imap-session.ts'
+import {
+  fetchRow,
+  type ScriptedImap,
+  type ScriptedImapOptions,
+  startScriptedImap,
+  uidsAsked,
+} from '../support/scripted-imap.ts'
+
+describe('IMAP, before the first message', () => {
+  const servers: ScriptedImap[] = []
+  after(() => Promise.all(servers.map((server) => server.close())))
+
+  /** What is said to the server until INBOX, or the one folder, is listed. */
+  async function said(
+    options: ScriptedImapOptions,
+    changes: Partial<MailboxAccess> = {},
+  ): Promise<readonly string[]> {
+    const server = await startScriptedImap(options)
+    servers.push(server)
+    let before: readonly string[] = []
+    await withSession(openImap, accessTo(server, changes), async (session) => {
+      for (const folder of await session.folders()) await session.list(folder)
+      before = [...server.commands]
+    })
+    return before
+  }
+
+  test('extensions are enabled only where UTF8=ACCEPT is among them, which changes what a message is', async () => {
+    const capabilities = 'IMAP4rev1 ENABLE CONDSTORE'
+    assert.ok(!(await said({ capabilities })).some((line) => line.startsWith('ENABLE')))
+    assert.ok(
+      (await said({ capabilities: `${capabilities} UTF8=ACCEPT` })).includes('ENABLE CONDSTORE UTF8=ACCEPT'),
+    )
+  })
+
+  test('folders are asked for where there may be others than INBOX', async () => {
+    const asks = async (folders: string[]): Promise<boolean> =>
+      (await said({}, { folders })).some((line) => /^(LIST "" "\*"|LIST "" INBOX|LSUB)/.test(line))
+    assert.equal(await asks(['INBOX']), false)
+    assert.equal(await asks(['inbox']), false)
+    assert.equal(await asks(['INBOX', 'Done']), true)
+    assert.equal(await asks(['INBOX*']), true)
+    assert.equal(await asks(['Done']), true)
+  })
+
+  test('an INBOX that is not there after all is missing', async () => {
+    await assert.rejects(said({ answers: [[/^SELECT/, '{tag} NO no such mailbox\r\n']] }), {
+      code: 'FOLDER_MISSING',
+      scope: 'mailbox',
+    })
+  })
+
+  test('a probe of INBOX asks for its state alone', async () => {
+    const server = await startScriptedImap({ exists: 3 })
+    servers.push(server)
+    await withSession(openImap, accessTo(server), async (session) => {
+      const signedIn = server.commands.length
+      assert.deepEqual(await session.status(), [
+        { folder: 'INBOX', epoch: '1', messages: 3, uidNext: 4, ids: undefined },
+      ])
+      assert.equal(server.commands.length, signedIn + 1)
+    })
+  })
+
+  test('the sizes of the newest messages are asked for with the search, and the others when they are fetched', async () => {
+    const asked: string[] = []
+    const exists = 10
+    const server = await startScriptedImap({
+      exists,
+      answers: [
+        [
+          /FETCH/,
+          ({ line, say }) => {
+            asked.push(line.replace(/ \(.*/, ''))
+            const [, low, high] = /^FETCH (\d+):(\d+)/.exec(line) ?? []
+            const uids = low === undefined ? uidsAsked(line) : uidsAsked(`UID FETCH ${low}:${high}`)
+            const source = line.includes('BODY') ? { source: 'hello' } : {}
+            say(`${uids.map((uid) => fetchRow(uid, { size: 5, ...source })).join('')}{tag} OK done\r\n`)
+          },
+        ],
+      ],
+    })
+    servers.push(server)
+    await withSession(imapOpener({ ...IMAP, sizesWithSearch: 4 }), accessTo(server), async (session) => {
+      const listing = await session.list('INBOX')
+      const newest = { ...listing, ids: listing.ids.slice(-2) }
+      assert.equal((await collect(session, newest, { of: listing })).length, 2)
+      assert.equal((await collect(session, listing)).length, exists)
+    })
+    assert.deepEqual(asked, ['FETCH 7:10', 'UID FETCH 9:10', 'UID FETCH 1:6', 'UID FETCH 1:10'])
+  })
+
+  test('a listing is right whatever the server says in between, and whether it tells the sizes or not', async () => {
+    const between =
+      '* 4 EXISTS\r\n* OK [ALERT] x {y}\r\n* 2 FETCH (FLAGS (\\Seen))\r\n* SEARCHED 9\r\nM7 OK what\r\n+ go\r\n'
+    for (const sizes of [
+      '{tag} NO not now\r\n',
+      '{tag} OK done\r\n',
+      'BAD\r\n',
+      `${fetchRow(3, { size: 5 })}{tag} OK done\r\n`,
+    ]) {
+      const server = await startScriptedImap({
+        exists: 3,
+        answers: [
+          [
+            /^UID SEARCH ALL/,
+            `${between}* SEARCH 1\r\n${between}* SEARCH 2 3\r\n{tag} OK done\r\n${between}`,
+          ],
+          [/^FETCH/, `${between}${sizes}`],
+          [
+            /^UID FETCH/,
+            ({ line, say }) =>
+              say(
+                `${uidsAsked(line)
+                  .map((uid) => fetchRow(uid, { size: 5, source: 'hello' }))
+                  .join('')}{tag} OK done\r\n`,
+              ),
+          ],
+        ],
+      })
+      servers.push(server)
+      await withSession(openImap, accessTo(server), async (session) => {
+        const listing = await session.list('INBOX')
+        assert.deepEqual(listing.ids, [1, 2, 3])
+        assert.deepEqual(
+          (await collect(session, listing)).map((message) => message.octets?.buffer?.toString()),
+          ['hello', 'hello', 'hello'],
+        )
+      })
+    }
+  })
+
+  test('a search that is refused for a reason of the session ends it', async () => {
+    await assert.rejects(
+      said({ exists: 3, answers: [[/^UID SEARCH/, '{tag} NO [UNAVAILABLE] backend down\r\n']] }),
+      { code: 'SERVER_UNAVAILABLE', scope: 'session', message: /backend down/ },
+    )
+  })
+})
