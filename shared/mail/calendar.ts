@@ -28,7 +28,7 @@ export function readCalendar(text: string, method: string | undefined): Calendar
       const ended = open.pop() ?? ''
       if (COMPONENTS.has(ended)) break
     } else if (open.length === 1 && line.name === 'METHOD') said = line.value
-    else if (inside && COMPONENTS.has(open.at(-1) ?? '') && !found.has(line.name)) found.set(line.name, line)
+    else if (COMPONENTS.has(open.at(-1) ?? '') && !found.has(line.name)) found.set(line.name, line)
   }
   if (!inside) return undefined
   const start = found.get('DTSTART')

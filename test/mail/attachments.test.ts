@@ -215,3 +215,37 @@ describe('attachments', () => {
     assert.equal((await parseMessage(octets)).attachmentsTruncated, true)
   })
 })
+
+describe('the name of an attachment', () => {
+  const attachmentOf = async (fileName: string) =>
+    (await parseMessage(mixed([[`Content-Type: application/x-a; name="${fileName}"`], 'x']))).attachments[0]
+
+  test('is told as it was declared where it had to be changed, and only there', async () => {
+    const changed = await attachmentOf('../a.txt')
+    assert.deepEqual([changed?.name, changed?.declaredName], ['a.txt', '../a.txt'])
+    const kept = await attachmentOf('a.txt')
+    assert.deepEqual([kept?.name, kept?.declaredName], ['a.txt', undefined])
+  })
+})
+
+describe('what is said of an attachment by its octets', () => {
+  const attachmentOf = async (octets: Buffer, size: number) => {
+    const message = mixed([
+      ['Content-Type: application/x-a', 'Content-Transfer-Encoding: base64'],
+      octets.toString('base64').replace(/.{76}/g, '$&\r\n'),
+    ])
+    return (await parseMessage(inPieces(message, size))).attachments[0]
+  }
+
+  for (const size of [100, 100_000])
+    test(`is found behind its start too, in pieces of ${size} octets`, async () => {
+      const zip = Buffer.from('504b030414000100', 'hex')
+      assert.equal((await attachmentOf(zip, size))?.encrypted, true)
+      assert.equal((await attachmentOf(Buffer.from('504b030414000000', 'hex'), size))?.encrypted, undefined)
+
+      const pdf = Buffer.from(`%PDF-1.7\n${'x'.repeat(9000)}\ntrailer<</Encrypt 5 0 R>>`)
+      assert.equal((await attachmentOf(pdf, size))?.encrypted, true)
+      const invoice = Buffer.from(`%PDF-1.7\n${'x'.repeat(9000)}:pdfa:CrossIndustryDocument:invoice:`)
+      assert.deepEqual((await attachmentOf(invoice, size))?.invoice, { embedded: true })
+    })
+})

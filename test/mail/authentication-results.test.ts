@@ -46,6 +46,11 @@ describe('Authentication-Results', () => {
       'example.org; dkim=fail reason="a;b=c" header.d="a.example"',
       ['dkim fail a;b=c header.d=a.example'],
     ],
+    [
+      'a quote in quotes',
+      String.raw`example.org; dkim=fail reason="a\"; spf=pass b" header.d=a.example`,
+      ['dkim fail a"; spf=pass b header.d=a.example'],
+    ],
     ['comments everywhere', '(a) example.org (b); (c) spf (d)=(e) pass (f)', ['spf pass']],
     ['capitals', 'example.org; SPF=Pass', ['spf pass']],
     ['what is no result', 'example.org; spf; =pass; dkim=; ;', []],
@@ -83,6 +88,7 @@ describe('the results that are trusted', () => {
   test('are none when another server wrote all fields', () => {
     assert.equal(trustedResults(['mx.evil.example; dmarc=pass', MICROSOFT], 'mx.google.com'), undefined)
     assert.equal(trustedResults([], 'mx.google.com'), undefined)
+    assert.equal(trustedResults([GMAIL], undefined), undefined)
     assert.equal(trustedResults(['mx.google.com.evil.example; spf=pass'], 'mx.google.com'), undefined)
   })
 

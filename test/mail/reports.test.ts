@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { PARSER } from '../../shared/limits.ts'
 import { readCalendar } from '../../shared/mail/calendar.ts'
 import { parseMessage } from '../../shared/mail/parse-message.ts'
 
@@ -202,5 +203,51 @@ describe('a calendar', () => {
   test('of hostile lines takes time in proportion to them', () => {
     for (const piece of [';', ';A=', ';A="', 'A:', '\n ', 'BEGIN:VEVENT\n', 'END:X\n'])
       readCalendar(`BEGIN:VEVENT\nDTSTART${piece.repeat(20_000)}`, undefined)
+  })
+
+  test('tells what its first component says itself: not what stands in it or behind it, nor what is said twice', () => {
+    const lines = [
+      'BEGIN:VCALENDAR',
+      'METHOD:REQUEST',
+      'UID:of the calendar',
+      'BEGIN:VEVENT',
+      'BEGIN:VALARM',
+      'UID:of the alarm',
+      'SUMMARY:of the alarm',
+      'METHOD:CANCEL',
+      'END:VALARM',
+      'METHOD:CANCEL',
+      'UID:first',
+      'UID:second',
+      'END:VEVENT',
+      'BEGIN:VEVENT',
+      'SUMMARY:of another',
+      'END:VEVENT',
+      'END:VCALENDAR',
+    ]
+
+    assert.deepEqual(readCalendar(lines.join('\n'), undefined), { method: 'REQUEST', uid: 'first' })
+  })
+
+  test('is told in texts that are bounded', () => {
+    const { uid } = readCalendar(`BEGIN:VEVENT\nUID:${'x'.repeat(5000)}`, undefined) ?? {}
+
+    assert.equal(uid?.length, PARSER.headerCharacters)
+  })
+})
+
+describe('a bounce', () => {
+  test('is not told of a message that reports none', async () => {
+    assert.equal((await parseMessage(Buffer.from('Subject: x\r\n\r\ntext'))).bounce, undefined)
+  })
+
+  test('is told with as many recipients as a field of addresses, and no more', async () => {
+    const failed = Array.from({ length: PARSER.addresses + 10 }, (_, number) => `${number}@b.example`)
+    const { bounce } = await parseMessage(
+      Buffer.from(`X-Failed-Recipients: ${failed.join(',\r\n ')}\r\n\r\ntext`),
+    )
+
+    assert.equal(bounce?.recipients.length, PARSER.addresses)
+    assert.equal(bounce.recipients[0]?.recipient, '0@b.example')
   })
 })
