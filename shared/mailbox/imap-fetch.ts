@@ -148,8 +148,9 @@ async function* ask(
   again: Map<Uid, Doubt>,
   before?: ReadonlyMap<Uid, Doubt>,
 ): AsyncGenerator<Fetched> {
-  const { windowBatches, windowMs } = connection.limits
-  const refused: { readonly open: readonly Uid[]; readonly error: IngestError }[] = []
+  const { windowMs } = connection.limits
+  const windowBatches = known.oneAtATime ? 1 : connection.limits.windowBatches
+  const refused: { readonly batch: Batch; readonly error: IngestError }[] = []
   let request = next()
   if (!request) return
   const pipeline = await FetchPipeline.open(connection)
@@ -178,7 +179,7 @@ async function* ask(
       if (error) {
         if (++known.refusals > MAX_REFUSALS)
           throw new IngestError('SERVER_UNAVAILABLE', error.message, { cause: error })
-        refused.push({ open: [...batch.open], error })
+        refused.push({ batch, error })
       } else for (const id of batch.open) again.set(id, { said: 'the server does not answer for it' })
       // The receiver's time counts: what it takes a minute over is too much, however fast the server is.
       const now = performance.now()
@@ -194,13 +195,32 @@ async function* ask(
   } finally {
     pipeline.close()
   }
-  for (const { open, error } of refused) {
-    const middle = Math.ceil(open.length / 2)
-    if (open.length === 1) again.set(open[0] as Uid, { said: error.message })
-    if (open.length <= 1) continue
-    for (const half of [open.slice(0, middle), open.slice(middle)])
-      yield* askOnce(connection, known, half, options, again, before)
+  for (const { batch, error } of refused)
+    yield* askRefused(connection, known, batch, error, options, again, before)
+}
+
+/** What a refused FETCH left open: as it was when it was sent behind others, which a server may not like, else by halves. */
+async function* askRefused(
+  connection: ImapConnection,
+  known: Known,
+  batch: Batch,
+  error: IngestError,
+  options: FetchOptions,
+  again: Map<Uid, Doubt>,
+  before: ReadonlyMap<Uid, Doubt> | undefined,
+): AsyncGenerator<Fetched> {
+  const open = [...batch.open]
+  if (!batch.alone && open.length === batch.uids.length) {
+    const { refusals } = known
+    yield* askOnce(connection, known, open, options, again, before)
+    known.oneAtATime ||= known.refusals === refusals
+    return
   }
+  const middle = Math.ceil(open.length / 2)
+  if (open.length === 1) again.set(open[0] as Uid, { said: error.message })
+  if (open.length <= 1) return
+  for (const half of [open.slice(0, middle), open.slice(middle)])
+    yield* askOnce(connection, known, half, options, again, before)
 }
 
 async function stillThere(connection: ImapConnection, uids: readonly Uid[]): Promise<ReadonlySet<number>> {

@@ -15,10 +15,12 @@ export interface Known {
   refusals: number
   /** What may be asked for and not yet read. */
   windowOctets: number
+  /** The server takes no FETCH before it has answered the one before. */
+  oneAtATime: boolean
 }
 
 export function knowing(listed: readonly Uid[], sizes: ReadonlyMap<Uid, number> = new Map()): Known {
-  return { listed, sizes: new Map(sizes), wrongSizes: 0, refusals: 0, windowOctets: 0 }
+  return { listed, sizes: new Map(sizes), wrongSizes: 0, refusals: 0, windowOctets: 0, oneAtATime: false }
 }
 
 /** UID and RFC822.SIZE of these UIDs and of those that follow in the folder. A UID without an answer gets size 0 and is asked for all the same. */

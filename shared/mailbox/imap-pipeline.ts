@@ -22,6 +22,8 @@ export interface Batch {
   readonly octets: number
   /** UIDs without an answer yet. */
   readonly open: Set<Uid>
+  /** Sent when nothing else was under way. */
+  readonly alone: boolean
 }
 
 export type Answer =
@@ -78,7 +80,7 @@ export class FetchPipeline {
       const tag = tagOf(++this.#tags)
       const command = `${tag} UID FETCH ${uidSet(uids)} ${this.#items}`
       this.#connection.transcript?.(`C: ${command}`)
-      this.#batches.set(tag, { uids, octets, open: new Set(uids) })
+      this.#batches.set(tag, { uids, octets, open: new Set(uids), alone: this.#batches.size === 0 })
       this.#octetsInFlight += octets
       lines += `${command}\r\n`
     }

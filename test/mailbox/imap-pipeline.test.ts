@@ -244,6 +244,32 @@ describe('IMAP, several FETCHes at a time', () => {
     assert.equal(server.commands.filter((line) => BODIES.test(line) && uidsAsked(line).includes(4)).length, 2)
   })
 
+  test('a server that takes one FETCH at a time is found out in the first window', async () => {
+    let pending = 0
+    let refusals = 0
+    const server = await start(40, ({ line, say }) => {
+      if (pending > 0) {
+        refusals++
+        say('{tag} BAD one at a time\r\n')
+        return
+      }
+      pending++
+      setTimeout(() => {
+        pending--
+        say(`${hellos(line)}{tag} OK done\r\n`)
+      }, 10)
+    })
+
+    await withSession(imapOpener({ ...IMAP, batchMessages: 2 }), accessTo(server), async (session) => {
+      const messages = outcome(await collect(session, await session.list('INBOX')))
+      assert.deepEqual(
+        messages,
+        Array.from({ length: 40 }, (_, index) => [index + 1, 'hello']),
+      )
+    })
+    assert.equal(refusals, 3)
+  })
+
   test('a refusal without a tag is one of the FETCH that is awaited', async () => {
     const server = await start(1, 'BAD "not now"\r\n')
     await withSession(openImap, accessTo(server), async (session) => {
