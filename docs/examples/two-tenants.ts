@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { App, Stack } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
+import { LedgerSearch } from '../../infra/constructs/ledger-search.ts'
 import { MailArchive } from '../../infra/constructs/mail-archive.ts'
 import { MailIngest } from '../../infra/constructs/mail-ingest.ts'
 import { validateConfig } from '../../shared/contract/config.ts'
@@ -60,6 +61,14 @@ for (const { name, ...written } of TENANTS) {
     retention: config.archive.retention,
     coldStorage: { afterDays: 180, class: 'glacier-instant-retrieval', minimumOctets: 131_072 },
     ...(name === 'globex' && { replication: { ...COPIES, region: IRELAND } }),
+  })
+
+  const { archiveBucket, derivedBucket, encryptionKey } = archive
+  new LedgerSearch(stack, 'Search', {
+    deployment: `${name}-mail`,
+    archiveBucket,
+    derivedBucket,
+    encryptionKey,
   })
 
   new MailIngest(stack, 'Ingest', {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { bundleFunctions } from '../../functions/bundle.ts'
 import { isAllowed, roleOf } from '../support/iam.ts'
-import { type TemplateJson, Templates } from '../support/templates.ts'
+import { ACCOUNT, type Policy, REGION, type TemplateJson, Templates } from '../support/templates.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -52,6 +52,29 @@ describe('docs/examples/two-tenants.ts', () => {
     assert.equal(await isAllowed(drain, secret), false)
     const other = roleOf(globex, globex.one('AWS::IAM::Role', 'Ingestdrainmailbox')[0])
     assert.equal(await isAllowed(other, secret), true)
+  })
+
+  test('gives who searches one tenant’s ledgers no right over the other’s, and each a workgroup of its own', async () => {
+    const [acme, globex] = [worlds.get('acme-mail'), worlds.get('globex-mail')]
+    assert.ok(acme && globex)
+    const [, { Properties }] = acme.one('AWS::IAM::ManagedPolicy', 'SearchSearcher')
+    const auditor = {
+      role: `arn:aws:iam::${ACCOUNT}:role/Auditor`,
+      policies: [Properties.PolicyDocument as Policy],
+      account: ACCOUNT,
+    }
+    const start = (name: string) => ({
+      action: 'athena:StartQueryExecution',
+      resource: `arn:aws:athena:${REGION}:${ACCOUNT}:workgroup/${name}`,
+    })
+    assert.equal(await isAllowed(auditor, start('acme-mail')), true)
+    assert.equal(await isAllowed(auditor, start('globex-mail')), false)
+    const ledger = (of: Templates, bucket = of.arnOf(of.one('AWS::S3::Bucket', 'ArchiveMail')[0])) => ({
+      action: 's3:GetObject',
+      resource: `${bucket}/ledger/a/0000000001.ndjson`,
+    })
+    assert.equal(await isAllowed(auditor, ledger(acme)), true)
+    assert.equal(await isAllowed(auditor, ledger(globex, 'arn:aws:s3:::globex-mail')), false)
   })
 
   test('copies the second tenant’s mail alone', () => {
