@@ -7,9 +7,10 @@ import type { Dns } from './dns.ts'
  * Node's resolver (c-ares), over UDP and, for what does not fit, TCP. It follows aliases within an answer, and tells neither how long a record may be
  * kept nor whether it was signed.
  * @param servers addresses, with a port where it is not 53. @default those of the machine
+ * @param timeoutMs of one question to one server; asked once more it waits longer. @default AUTHENTICATION.dnsMs
  */
-export function openDnsResolver(servers?: readonly string[]): Dns {
-  const resolver = new Resolver({ timeout: AUTHENTICATION.dnsMs, tries: AUTHENTICATION.dnsTries })
+export function openDnsResolver(servers?: readonly string[], timeoutMs: number = AUTHENTICATION.dnsMs): Dns {
+  const resolver = new Resolver({ timeout: timeoutMs, tries: AUTHENTICATION.dnsTries })
   if (servers) resolver.setServers(servers)
   return {
     servers: resolver.getServers(),

@@ -147,6 +147,7 @@ function cut(answer: Buffer, query: Buffer): Buffer {
 
 function recordData(type: RecordType, record: string): RecordData {
   if (type === 'A') return { type, data: Buffer.from(record.split('.').map(Number)) }
+  if (type === 'AAAA') return { type, data: addressData(record) }
   if (type === 'TXT') return { type, data: strings(record) }
   if (type === 'MX') {
     const [priority, exchange = ''] = record.split(' ')
@@ -155,6 +156,17 @@ function recordData(type: RecordType, record: string): RecordData {
     return { type, data: Buffer.concat([head, nameData(exchange)]) }
   }
   return { type, data: nameData(record) }
+}
+
+/** Of eight groups, none left out. */
+function addressData(address: string): Buffer {
+  return Buffer.from(
+    address
+      .split(':')
+      .map((group) => group.padStart(4, '0'))
+      .join(''),
+    'hex',
+  )
 }
 
 /** In strings of 255 octets. */
