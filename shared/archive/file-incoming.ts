@@ -5,10 +5,11 @@ import { ARCHIVE } from '../limits.ts'
 import { readIfThere, removeIfThere, statIfThere } from './durable-file.ts'
 import { errnoOf } from './file-errors.ts'
 import type { FileLayout } from './file-layout.ts'
-import { parseSidecar, type Sidecar } from './sidecar.ts'
+import { keyOfSharedPut, parseSidecar, parseSidecarOf, type Sidecar } from './sidecar.ts'
 
 /** The metadata of a put that is being ended by a cleaner: under this name its own process can no longer commit it. */
 const ENDING = '.ending'
+const DATA = '.data'
 
 /**
  * Ends the puts that killed processes left in `.incoming`, a day after: one that was committed is completed, any other
@@ -26,6 +27,7 @@ export async function endInterruptedPuts(
       // Once it is renamed, no commit can come between the look at the key and the removal.
       if (await renameIfThere(path, path + ENDING)) await end(layout, basename(name, '.json'), complete)
     } else if (name.endsWith(`.json${ENDING}`)) await end(layout, basename(name, `.json${ENDING}`), complete)
+    else if (keyOfSharedPut(name) !== undefined) await endShared(layout, basename(name, DATA), complete)
     else if (!(await hasMetadata(layout, basename(name, extname(name))))) await removeIfThere(path)
   }
 }
@@ -37,10 +39,11 @@ export async function completePuts(
   complete: (sidecar: Sidecar) => Promise<void>,
 ): Promise<void> {
   for (const name of await namesIn(layout.incoming)) {
-    if (!name.endsWith('.json')) continue
-    const text = await readIfThere(join(layout.incoming, name))
-    if (!text || !parseSidecar(text)?.key.startsWith(prefix)) continue
-    const sidecar = await committed(layout, basename(name, '.json'), text)
+    const sidecar = name.endsWith('.json')
+      ? await committedOwn(layout, name, prefix)
+      : name.endsWith(DATA) && keyOfSharedPut(name)?.startsWith(prefix)
+        ? await committedShared(layout, basename(name, DATA))
+        : undefined
     if (sidecar && !(await statIfThere(layout.object(sidecar.key)))) await complete(sidecar)
   }
 }
@@ -52,6 +55,27 @@ async function namesIn(folder: string): Promise<string[]> {
   })
 }
 
+/** The put that owns metadata in `.incoming`, if its key begins with the prefix. */
+async function committedOwn(layout: FileLayout, name: string, prefix: string): Promise<Sidecar | undefined> {
+  const text = await readIfThere(join(layout.incoming, name))
+  if (!text || !parseSidecar(text)?.key.startsWith(prefix)) return undefined
+  return committed(layout, basename(name, '.json'), text)
+}
+
+/**
+ * A put whose metadata is a group's. No rename keeps a process that is still alive from a commit after this; the object is lost then,
+ * until it is put again, and whoever puts it has the same octets, for its key says their SHA-256.
+ */
+async function endShared(
+  layout: FileLayout,
+  put: string,
+  complete: (sidecar: Sidecar) => Promise<void>,
+): Promise<void> {
+  const sidecar = await committedShared(layout, put)
+  if (sidecar && !(await isCompleted(sidecar, complete))) return
+  await removeIfThere(layout.incomingData(put))
+}
+
 async function end(
   layout: FileLayout,
   put: string,
@@ -59,15 +83,23 @@ async function end(
 ): Promise<void> {
   const ending = layout.incomingSidecar(put) + ENDING
   const sidecar = await committed(layout, put, await readIfThere(ending))
-  try {
-    if (sidecar) await complete(sidecar)
-  } catch (error) {
-    // Somebody changed the archive by hand. What is left may help him, and must not keep others from working.
-    if (error instanceof IngestError && error.code === 'ARCHIVE_CONFLICT') return
-    throw error
-  }
+  if (sidecar && !(await isCompleted(sidecar, complete))) return
   await removeIfThere(layout.incomingData(put))
   await removeIfThere(ending)
+}
+
+/** False when somebody changed the archive by hand: what is left may help him, and must not keep others from working. */
+async function isCompleted(
+  sidecar: Sidecar,
+  complete: (sidecar: Sidecar) => Promise<void>,
+): Promise<boolean> {
+  try {
+    await complete(sidecar)
+    return true
+  } catch (error) {
+    if (error instanceof IngestError && error.code === 'ARCHIVE_CONFLICT') return false
+    throw error
+  }
 }
 
 /** Undefined when the key belongs to no put or to another one, and for metadata that was cut off by the kill. */
@@ -80,6 +112,14 @@ async function committed(
   if (!own) return undefined
   const named = await readIfThere(layout.sidecar(own.key))
   return named && parseSidecar(named)?.put === put ? own : undefined
+}
+
+/** Undefined when the key belongs to no put or to another one. */
+async function committedShared(layout: FileLayout, put: string): Promise<Sidecar | undefined> {
+  const key = keyOfSharedPut(put)
+  const named = key && (await readIfThere(layout.sidecar(key)))
+  const sidecar = named && parseSidecarOf(key, named)
+  return sidecar?.put === put ? sidecar : undefined
 }
 
 /** Asked in the order in which the names are taken, so that a rename in between is not missed. */

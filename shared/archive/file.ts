@@ -4,8 +4,8 @@ import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ObjectKey, Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
-import { piecesOf } from '../octets.ts'
-import type { Archive, ObjectFacts } from './archive.ts'
+import { type Octets, piecesOf } from '../octets.ts'
+import type { Archive, ObjectFacts, PutOptions, PutResult } from './archive.ts'
 import { all, linkNew, readIfThere, removeIfThere, statIfThere, writeDurably } from './durable-file.ts'
 import { octetsToStore, storedOctets } from './exact-octets.ts'
 import { errnoOf, toFileError } from './file-errors.ts'
@@ -14,14 +14,15 @@ import { fileLayout } from './file-layout.ts'
 import { walk } from './file-walk.ts'
 import { openFolderSync } from './folder-sync.ts'
 import { assertLegalKey } from './legal-key.ts'
-import { formatSidecar, parseSidecar, type Sidecar } from './sidecar.ts'
+import { type Metadata, NotShared, SharedMetadata } from './shared-metadata.ts'
+import { formatSidecar, parseSidecarOf, type Sidecar } from './sidecar.ts'
 
 /**
  * The archive as files of one machine, under the same keys: `<folder>/raw/…`, `<folder>/ledger/…`, with the metadata of each
- * object in `<folder>/.metadata/<key>.json`.
+ * object in `<folder>/.metadata/<key>.json`; those of the messages of one segment are names of one file.
  *
  * A put, each step durable before the next one:
- *   1. octets and metadata are written to `.incoming`, read-only, under names that nobody else has;
+ *   1. octets and metadata (unless others of the group have it) are written to `.incoming`, read-only, under names that nobody else has;
  *   2. the metadata gets its name by link(2): the commit. It fails when the key is taken, so that of all processes one wins;
  *   3. the octets that the metadata speaks of get theirs, also by link(2).
  * Who loses at 2, or looks for a key and finds a put that died between 2 and 3, does step 3 for the winner. So an object never lacks its metadata, and
@@ -35,6 +36,7 @@ export function openFileArchive(folder: string): Archive {
   const root = resolve(folder)
   const layout = fileLayout(root)
   const folders = openFolderSync(root)
+  const shared = new SharedMetadata(layout)
   let prepared: Promise<void> | undefined
 
   /** Done once; tried again after a failure. */
@@ -51,7 +53,7 @@ export function openFileArchive(folder: string): Archive {
   async function sidecarOf(key: ObjectKey): Promise<Sidecar | undefined> {
     const path = layout.sidecar(key)
     const octets = await readIfThere(path)
-    const sidecar = octets && parseSidecar(octets)
+    const sidecar = octets && parseSidecarOf(key, octets)
     if (octets && !sidecar)
       throw new IngestError('ARCHIVE_CONFLICT', `${path}: not the metadata of an object`)
     return sidecar
@@ -82,7 +84,7 @@ export function openFileArchive(folder: string): Archive {
   }
 
   /** Step 3, for our own put or for somebody else's. `lost`: the same octets elsewhere, for an object that is gone. */
-  async function complete({ key, put }: Sidecar, lost?: string): Promise<void> {
+  async function complete({ key, put }: Pick<Sidecar, 'key' | 'put'>, lost?: string): Promise<void> {
     const object = layout.object(key)
     const data = layout.incomingData(put)
     await folders.ensure(dirname(object))
@@ -119,45 +121,64 @@ export function openFileArchive(folder: string): Archive {
     return { outcome: 'exists', facts }
   }
 
+  function ownMetadata(key: ObjectKey, body: Octets, { contentType, writtenFor }: PutOptions): Metadata {
+    const put = randomUUID()
+    const path = layout.incomingSidecar(put)
+    const { length: octets, sha256 } = body
+    const storedAt = new Date().toISOString()
+    const sidecar = { key, octets, sha256, contentType, writtenFor, storedAt, put }
+    return {
+      put,
+      write: () => writeDurably(path, [formatSidecar(sidecar)]),
+      commit: (name) => linkNew(path, name),
+      end: () => removeIfThere(path),
+    }
+  }
+
+  async function putWith(metadata: Metadata, key: ObjectKey, body: Octets): Promise<PutResult> {
+    const { put } = metadata
+    const { sha256 } = body
+    const data = layout.incomingData(put)
+    const name = layout.sidecar(key)
+    let needed = false
+    try {
+      await all([
+        writeDurably(
+          data,
+          octetsToStore(key, body, () => piecesOf(body)),
+        ),
+        metadata.write(),
+        folders.ensure(dirname(name)),
+        folders.ensure(dirname(layout.object(key))),
+      ])
+      await folders.sync(layout.incoming)
+      if (!(await metadata.commit(name))) return await taken(key, { path: data, sha256 })
+      // From the commit to the end others may complete it, and need the octets even if we fail.
+      needed = true
+      await folders.sync(dirname(name))
+      await complete({ key, put })
+      needed = false
+      return { outcome: 'created', versionId: undefined, retainUntil: undefined }
+    } finally {
+      if (!needed) await all([removeIfThere(data), metadata.end()])
+    }
+  }
+
   const archive: Archive = {
     bucket: undefined,
     uri: (key) => pathToFileURL(layout.object(key)).href,
 
-    async put(key, body, { contentType, writtenFor }) {
+    async put(key, body, options) {
       assertLegalKey(key)
       await prepare()
       if (await statIfThere(layout.object(key))) return taken(key)
-      const put = randomUUID()
-      const { length: octets, sha256 } = body
-      const storedAt = new Date().toISOString()
-      const sidecar = { key, octets, sha256, contentType, writtenFor, storedAt, put }
-      const [data, metadata, name] = [
-        layout.incomingData(put),
-        layout.incomingSidecar(put),
-        layout.sidecar(key),
-      ]
-      let needed = false
+      const metadata = shared.join(key, body.sha256, options)
       try {
-        await all([
-          writeDurably(
-            data,
-            octetsToStore(key, body, () => piecesOf(body)),
-          ),
-          writeDurably(metadata, [formatSidecar(sidecar)]),
-          folders.ensure(dirname(name)),
-          folders.ensure(dirname(layout.object(key))),
-        ])
-        await folders.sync(layout.incoming)
-        if (!(await linkNew(metadata, name))) return await taken(key, { path: data, sha256 })
-        // From the commit to the end others may complete it, and need the octets even if we fail.
-        needed = true
-        await folders.sync(dirname(name))
-        await complete(sidecar)
-        needed = false
-        return { outcome: 'created', versionId: undefined, retainUntil: undefined }
-      } finally {
-        if (!needed) await all([removeIfThere(data), removeIfThere(metadata)])
+        if (metadata) return await putWith(metadata, key, body)
+      } catch (error) {
+        if (!(error instanceof NotShared)) throw error
       }
+      return putWith(ownMetadata(key, body, options), key, body)
     },
 
     async find(key) {

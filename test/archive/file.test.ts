@@ -11,10 +11,11 @@ import { fileURLToPath } from 'node:url'
 import type { Archive, PutOptions } from '../../shared/archive/archive.ts'
 import { openFileArchive } from '../../shared/archive/file.ts'
 import { openFileAudit } from '../../shared/archive/file-audit.ts'
-import { formatSidecar } from '../../shared/archive/sidecar.ts'
-import { type DrainId, mailboxId, type ObjectKey } from '../../shared/contract/ids.ts'
-import { ledgerKey } from '../../shared/contract/object-key.ts'
-import { memoryOctets } from '../../shared/octets.ts'
+import { openFileCustody } from '../../shared/archive/file-custody.ts'
+import { formatSharedSidecar, formatSidecar } from '../../shared/archive/sidecar.ts'
+import { type DrainId, mailboxId, type ObjectKey, type Sha256 } from '../../shared/contract/ids.ts'
+import { ledgerKey, rawKey } from '../../shared/contract/object-key.ts'
+import { memoryOctets, type Octets } from '../../shared/octets.ts'
 import { archiveContract, isCode } from '../contract/archive.ts'
 import { auditContract } from '../contract/audit.ts'
 
@@ -299,6 +300,185 @@ describe('a put that was killed', () => {
     await archive.put(ledgerKey(mailboxId('m'), 2), BODY, OPTIONS)
 
     assert.deepEqual(await listed(archive), [ledgerKey(mailboxId('m'), 2)])
+  })
+})
+
+describe('messages of one segment', () => {
+  const MAILBOX = mailboxId('m')
+  const message = (number: number) => memoryOctets(Buffer.from(`message ${number}\n`))
+  const keyOf = ({ sha256 }: { sha256: Sha256 }): ObjectKey => rawKey(MAILBOX, sha256)
+  const metadataOf = (folder: string, key: ObjectKey) => stat(join(folder, '.metadata', `${key}.json`))
+  const writtenFor = (seq: number): PutOptions => ({ ...OPTIONS, writtenFor: { ...OPTIONS.writtenFor, seq } })
+  const octets = Array.from({ length: 40 }, (_, number) => message(100 + number))
+  const keys = octets.map(keyOf) as [ObjectKey, ObjectKey, ...ObjectKey[]]
+
+  async function stored(): Promise<{ folder: string; archive: Archive }> {
+    const folder = await temporaryFolder()
+    const archive = openFileArchive(folder)
+    await Promise.all(octets.map((body) => archive.put(keyOf(body), body, OPTIONS)))
+    return { folder, archive }
+  }
+
+  test('share their metadata, and nothing is left beside them', async () => {
+    const { folder, archive } = await stored()
+    const further = Array.from({ length: 60 }, (_, number) => message(10 + number))
+    await Promise.all(further.map((body) => archive.put(keyOf(body), body, OPTIONS)))
+    await archive.put(keyOf(message(5)), message(5), writtenFor(3))
+
+    const inodeOf = async (key: ObjectKey) => (await metadataOf(folder, key)).ino
+    const inodes = await Promise.all([...keys, ...further.map(keyOf)].map(inodeOf))
+    assert.equal(new Set(inodes).size, 1)
+    assert.notEqual(await inodeOf(keyOf(message(5))), inodes[0])
+    assert.deepEqual(await readdir(join(folder, '.incoming')), [])
+    assert.equal((await archive.find(keys[1]))?.sha256, octets[1]?.sha256)
+    assert.deepEqual((await archive.find(keys[1]))?.writtenFor, OPTIONS.writtenFor)
+    assert.deepEqual((await archive.find(keyOf(message(5))))?.writtenFor, { ...OPTIONS.writtenFor, seq: 3 })
+  })
+
+  test('leave nothing behind when all of their puts are refused', async () => {
+    const folder = await temporaryFolder()
+    const archive = openFileArchive(folder)
+    const lie = { ...message(1), buffer: undefined, length: 3 }
+
+    const puts = [1, 2].map(() => archive.put(keyOf(lie), lie, OPTIONS))
+
+    for (const { status } of await Promise.allSettled(puts)) assert.equal(status, 'rejected')
+    assert.deepEqual(await readdir(join(folder, '.incoming')), [])
+    assert.equal((await archive.put(keyOf(lie), message(1), OPTIONS)).outcome, 'created')
+  })
+
+  test('that are put twice at the same time are stored once', async () => {
+    const folder = await temporaryFolder()
+    const archive = openFileArchive(folder)
+
+    const results = await Promise.all(
+      [1, 1, 1].map((n) => archive.put(keyOf(message(n)), message(n), OPTIONS)),
+    )
+
+    assert.equal(results.filter(({ outcome }) => outcome === 'created').length, 1)
+    assert.deepEqual(await readdir(join(folder, '.incoming')), [])
+  })
+
+  test('get metadata of their own when the shared one has lost the name that was known', async () => {
+    const { folder, archive } = await stored()
+    for (const key of keys) await rm(join(folder, '.metadata', `${key}.json`))
+
+    assert.equal((await archive.put(keyOf(message(4)), message(4), OPTIONS)).outcome, 'created')
+    assert.deepEqual((await archive.find(keyOf(message(4))))?.writtenFor, OPTIONS.writtenFor)
+    assert.deepEqual(await readdir(join(folder, '.incoming')), [])
+  })
+
+  test('that are deleted take nothing from the others', async () => {
+    const { folder, archive } = await stored()
+
+    await openFileCustody(folder).delete({ key: keys[0], versionId: undefined }, { bypassGovernance: false })
+
+    assert.equal(await archive.find(keys[0]), undefined)
+    assert.deepEqual((await archive.find(keys[1]))?.writtenFor, OPTIONS.writtenFor)
+    assert.equal((await archive.put(keys[0], octets[0] as Octets, OPTIONS)).outcome, 'created')
+  })
+
+  test('are known when they have metadata of their own, as all had once', async () => {
+    const { folder, archive } = await stored()
+    const [key, other] = keys
+    const { sha256, length } = octets[0] as Octets
+    const put = '5d3c0bd5-3f33-4be0-8e2e-0f9ab4c9f2a1'
+    const facts = { contentType: 'message/rfc822', storedAt: '2026-01-01T00:00:00.000Z' }
+    const sidecar = {
+      ...facts,
+      key,
+      sha256,
+      octets: length,
+      put,
+      writtenFor: { seq: 7, drain: 'old' as DrainId },
+    }
+    const path = join(folder, '.metadata', `${key}.json`)
+    await rm(path)
+    await writeFile(path, formatSidecar(sidecar))
+
+    assert.deepEqual((await archive.find(key))?.writtenFor, sidecar.writtenFor)
+    assert.equal((await archive.put(key, octets[0] as Octets, OPTIONS)).outcome, 'exists')
+    assert.deepEqual((await archive.find(other))?.writtenFor, OPTIONS.writtenFor)
+  })
+
+  const GROUP = '9f3c0bd5-3f33-4be0-8e2e-0f9ab4c9f2a1'
+  const [body] = octets as [Octets, ...Octets[]]
+  const [key] = keys
+
+  /** As a process left it that was killed on its way. */
+  async function left(
+    what: { data?: boolean; shared?: boolean; named?: boolean },
+    age = DAYS_AGO,
+  ): Promise<string> {
+    const folder = await temporaryFolder()
+    const incoming = join(folder, '.incoming')
+    const named = join(folder, '.metadata', `${key}.json`)
+    await mkdir(incoming)
+    await mkdir(dirname(named), { recursive: true })
+    const { contentType, writtenFor } = OPTIONS
+    const json = formatSharedSidecar({ contentType, writtenFor, storedAt: age.toISOString(), group: GROUP })
+    const files = [
+      what.data && {
+        path: join(incoming, `${GROUP},${key.replaceAll('/', ',')}.data`),
+        content: body.buffer,
+      },
+      what.shared && { path: join(incoming, `${GROUP}.json`), content: json },
+      what.named && { path: named, content: json },
+    ]
+    for (const file of files) {
+      if (!file) continue
+      await writeFile(file.path, file.content as Buffer)
+      await utimes(file.path, age, age)
+    }
+    return folder
+  }
+
+  for (const [who, look] of Object.entries({
+    'who lists': async (archive: Archive) => (await Array.fromAsync(archive.list('raw/m/')))[0]?.key,
+    'who looks for it': async (archive: Archive) => (await archive.find(key))?.key,
+    'who puts it': async (archive: Archive) => {
+      const result = await archive.put(key, body, writtenFor(9))
+      return result.outcome === 'exists' ? result.facts.key : undefined
+    },
+  }))
+    test(`whose process was killed after the commit of one: it is completed by ${who}`, async () => {
+      const archive = openFileArchive(await left({ data: true, named: true }, new Date()))
+
+      assert.equal(await look(archive), key)
+      assert.deepEqual(await buffer((await archive.get(key)).body), body.buffer)
+      assert.deepEqual((await archive.find(key))?.writtenFor, OPTIONS.writtenFor)
+    })
+
+  test('whose process was killed before a commit are not there, and another segment may have them', async () => {
+    const archive = openFileArchive(await left({ data: true, shared: true }, new Date()))
+
+    assert.deepEqual(await Array.fromAsync(archive.list('')), [])
+    assert.equal(await archive.find(key), undefined)
+    assert.equal((await archive.put(key, body, writtenFor(9))).outcome, 'created')
+    assert.equal((await archive.find(key))?.writtenFor?.seq, 9)
+  })
+
+  test('of a dead process are completed or removed a day later', async () => {
+    for (const { before, listed: expected } of [
+      { before: { data: true, named: true }, listed: [key] },
+      { before: { data: true, named: true, shared: true }, listed: [key] },
+      { before: { data: true, shared: true }, listed: [] },
+      { before: { data: true }, listed: [] },
+    ]) {
+      const folder = await left(before)
+      const archive = openFileArchive(folder)
+
+      await archive.check()
+
+      assert.deepEqual(await readdir(join(folder, '.incoming')), [])
+      assert.deepEqual(await listed(archive), expected)
+    }
+  })
+
+  test('whose process may be alive are left alone', async () => {
+    const folder = await left({ data: true, shared: true }, new Date())
+    await openFileArchive(folder).check()
+    assert.equal((await readdir(join(folder, '.incoming'))).length, 2)
   })
 })
 
