@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -149,6 +149,34 @@ describe('the worker pool', () => {
     })
   })
 
+  test('gives a worker no more ahead of its answers than so many messages, and so many octets', async () => {
+    /** How many of these are taken before the first is answered. */
+    const takenAtOnce = async (messages: readonly Octets[]): Promise<number> => {
+      const taken = new Set<Octets>()
+      let atOnce = 0
+      await withParser({ workers: 1 }, async (parser) => {
+        const parsed = messages.map((octets) =>
+          parser.parse({
+            ...octets,
+            get buffer() {
+              taken.add(octets)
+              return octets.buffer
+            },
+          }),
+        )
+        atOnce = taken.size
+        await Promise.all(parsed)
+      })
+      assert.equal(taken.size, messages.length)
+      return atOnce
+    }
+    const small = Array.from({ length: PARSER.pipelineMessages + 10 }, () => letter('x'))
+    const large = Array.from({ length: 5 }, () => letter('x', 'y'.repeat(PARSER.pipelineOctets / 2)))
+
+    assert.equal(await takenAtOnce(small), PARSER.pipelineMessages)
+    assert.equal(await takenAtOnce(large), 2)
+  })
+
   test('has one worker beside the drain on small machines, and four at most', () => {
     assert.deepEqual(
       [1, 2, 3, 4, 6, 8, 64].map((processors) => defaultWorkers(processors)),
@@ -180,6 +208,23 @@ describe('a message that fails a worker', () => {
           assert.equal(parsed.parse.status, 'parsed')
       })
     })
+
+  test('is tried once when it takes too long, and else once more, in a worker that had nothing before it', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'mailsluice-tried-'))
+    t.after(() => rm(folder, { recursive: true }))
+    await withParser({ workers: 1, workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
+      for (const [subject, times] of [
+        ['hang', 1],
+        ['crash', 2],
+      ] as const) {
+        const tried = join(folder, subject)
+        const octets = memoryOctets(Buffer.from(`Subject: ${subject}\nX-Tried: ${tried}\n\n`))
+
+        assert.equal((await parser.parse(octets)).parse.status, 'failed')
+        assert.equal((await readFile(tried)).length, times, subject)
+      }
+    })
+  })
 
   test('does not have the message before it blamed, which was answered already', async () => {
     await withParser({ workers: 1, workerUrl: FAULTY, limits: LIMITS }, async (parser) => {
