@@ -1,16 +1,17 @@
-import { createHash, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { Archive, Retention } from '../archive/archive.ts'
 import type { ArchiveAudit } from '../archive/audit.ts'
-import { archivedEventId } from '../contract/event.ts'
 import type { MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
-import { ledgerPrefix, parseRawKey, rawPrefix } from '../contract/object-key.ts'
+import { ledgerPrefix, rawPrefix } from '../contract/object-key.ts'
 import { VERIFY } from '../limits.ts'
 import type { StateStore } from '../state/state.ts'
 import { type Checkpoint, emptyTally, type Tally } from './verification/checkpoint.ts'
 import { anchorsOf, type Evidence, readEvidence } from './verification/evidence.ts'
 import type { Finding } from './verification/finding.ts'
-import { type Inspected, type Inspector, inspect, type Recorded } from './verification/inspection.ts'
+import type { Inspector, Recorded } from './verification/inspection.ts'
+import { inspectors } from './verification/inspector.ts'
 import { type LedgerRecord, rangesOf, readRecord, recordedMessages } from './verification/ledger-record.ts'
+import { inspectInSteps } from './verification/steps.ts'
 import { evidence, surroundings } from './verification/surroundings.ts'
 import { besideEachOther, type Entry, upTo } from './verification/versions.ts'
 
@@ -101,8 +102,7 @@ class ArchiveVerifier {
   readonly #options: VerifyOptions
   readonly #listener: VerifyListener
   readonly #evidence: Evidence
-  /** Asked for when something is not locked. */
-  #defaultRetention: Promise<Retention | undefined> | undefined
+  readonly #inspector: ReturnType<typeof inspectors>
   #checkpoint: Checkpoint
 
   constructor(ports: VerifyPorts, options: VerifyOptions, listener: VerifyListener, read: Evidence) {
@@ -121,6 +121,7 @@ class ArchiveVerifier {
       findings: 0,
       done: [],
     }
+    this.#inspector = inspectors(ports.audit, read, this.#checkpoint, options.policyOf)
   }
 
   async run(): Promise<ArchiveVerification> {
@@ -217,41 +218,15 @@ class ArchiveVerifier {
     })
   }
 
-  /** Step by step; false when it was left before its end. */
-  async #inspect(
+  /** False when it was left before its end. */
+  #inspect(
     entries: AsyncIterable<Entry<Recorded>>,
     inspector: Inspector,
     tally: Tally,
     stepped: (last: ObjectKey) => void = () => {},
   ): Promise<boolean> {
-    let step: Entry<Recorded>[] = []
-    /** False when it is left here. Something is done before, so that a run that is ended at once gets on all the same. */
-    const end = async (): Promise<boolean> => {
-      for (const inspected of await inspectAll(step, inspector)) this.#count(inspected, tally)
-      for (const { recorded } of step)
-        if (recorded?.octets !== undefined) {
-          tally.messages++
-          tally.octets += recorded.octets
-        }
-      const last = step.at(-1)
-      if (!last) return true
-      stepped(last.key)
-      step = []
-      return !this.#options.signal?.aborted
-    }
-    for await (const entry of entries) {
-      step.push(entry)
-      if (step.length >= VERIFY.keysPerStep && !(await end())) return false
-    }
-    return end()
-  }
-
-  #count({ findings, inspected, read, held, underWay }: Inspected, tally: Tally): void {
-    for (const finding of findings) this.#found(finding, tally)
-    tally.inspected += Number(inspected)
-    tally.read += Number(read)
-    tally.held += Number(held)
-    tally.underWay += Number(underWay)
+    const found = (finding: Finding): void => this.#found(finding, tally)
+    return inspectInSteps(entries, inspector, tally, { found, stepped }, this.#options.signal)
   }
 
   #found(finding: Finding, tally: Tally): void {
@@ -270,48 +245,6 @@ class ArchiveVerifier {
     this.#listener.verified({ mailbox, segments: record?.segments.size ?? 0, head: record?.head, ...tally })
     this.#listener.checkpoint(this.#checkpoint)
   }
-
-  #inspector(mailbox: MailboxId | undefined): Inspector {
-    const { policyOf, deep } = this.#options
-    const { startedAt, seed, sample } = this.#checkpoint
-    const { held, lengthened } = this.#evidence
-    return {
-      audit: this.#ports.audit,
-      mailbox,
-      policy: policyOf(mailbox),
-      deep,
-      heldFor: (key) => {
-        const message = parseRawKey(key)
-        return (message && held.get(archivedEventId(message.mailbox, message.sha256))) ?? []
-      },
-      lengthened: (key) => lengthened.get(key),
-      defaultRetention: () => {
-        this.#defaultRetention ??= this.#ports.audit.defaultRetention()
-        return this.#defaultRetention
-      },
-      chosen: (key) => sample === 1 || shareOf(seed, key) < sample,
-      underWaySince: new Date(Date.parse(startedAt) - VERIFY.underWayMs).toISOString(),
-    }
-  }
-}
-
-/** In the order of the entries. */
-async function inspectAll(
-  entries: readonly Entry<Recorded>[],
-  inspector: Inspector,
-): Promise<readonly Inspected[]> {
-  const results: Inspected[] = []
-  const waiting = entries.entries()
-  const lane = async (): Promise<void> => {
-    for (const [index, entry] of waiting) results[index] = await inspect(entry, inspector)
-  }
-  await Promise.all(Array.from({ length: VERIFY.inspectedAtOnce }, lane))
-  return results
-}
-
-/** From 0 to below 1, spread evenly over keys. */
-function shareOf(seed: string, key: string): number {
-  return createHash('sha256').update(`${seed} ${key}`).digest().readUInt32BE() / 2 ** 32
 }
 
 function hex(octet: number): string {
