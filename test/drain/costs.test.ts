@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { parseRawKey } from '../../shared/contract/object-key.ts'
 import { openImap } from '../../shared/mailbox/imap.ts'
 import type { OpenMailbox } from '../../shared/mailbox/mailbox.ts'
 import { openPop3 } from '../../shared/mailbox/pop3.ts'
+import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import { conversation } from '../support/conversation.ts'
 import { DrainWorld, message } from '../support/drain-world.ts'
 import { startImapServer } from '../support/imap-server.ts'
@@ -111,4 +113,31 @@ test('a drain asks its stores once for each message and each segment, and its qu
 
   assert.equal(report.counts.announced, MANY)
   assert.deepEqual(asked, { raw: MANY, segments: 3, find: 0, list: 1, check: 1, batches: MANY / 10 })
+})
+
+test('a drain and its parser send each other one message for each that is parsed, and one when the worker is ready', async (t) => {
+  const world = new DrainWorld()
+  for (const octets of letters) world.store.deliver(octets)
+  const sent = { there: 0, back: 0 }
+  const { postMessage } = Worker.prototype
+  t.mock.method(
+    Worker.prototype,
+    'postMessage',
+    function (this: Worker, ...args: Parameters<typeof postMessage>) {
+      sent.there++
+      postMessage.apply(this, args)
+    },
+  )
+  const count = (worker: Worker): void => void worker.on('message', () => sent.back++)
+  process.on('worker', count)
+  const parser = openWorkerParser({ workers: 1 })
+  try {
+    const report = await world.drain({}, { parser })
+
+    assert.equal(report.counts.announced, MANY)
+    assert.deepEqual(sent, { there: MANY, back: MANY + 1 })
+  } finally {
+    process.off('worker', count)
+    await parser.close()
+  }
 })

@@ -52,6 +52,7 @@ const CLASSES: readonly (readonly [MessageClass, string, readonly string[], (rea
   ],
   ['ordinary', 'a status part from somebody', ...multipart('multipart/mixed', [], STATUS)],
   ['ordinary', 'a null return path alone', ['Return-Path: <>']],
+  ['bounce', 'a return path of MAILER-DAEMON', ['Return-Path: <MAILER-DAEMON@mx.example>']],
 
   ['auto-reply', 'Auto-Submitted', ['Auto-Submitted: auto-replied']],
   ['auto-reply', 'Auto-Submitted with a parameter', ['Auto-Submitted: Auto-Replied; owner-email="a@b"']],
@@ -178,5 +179,18 @@ describe('a message is called', () => {
     const message =
       'From: a@b\r\nSubject: Report Domain: b.example Submitter: a.example Report-ID: <1>\r\n\r\n'
     assert.equal((await parseMessage(Buffer.from(message))).class, 'dmarc-report')
+  })
+})
+
+describe('mail of a postmaster', () => {
+  const classFrom = async (...fields: readonly string[]): Promise<MessageClass> =>
+    (await parseMessage(Buffer.from(`From: Postmaster <postmaster@a.example>\r\n${fields.join('')}\r\ntext`)))
+      .class
+
+  test('is a bounce when its return path is null or that of MAILER-DAEMON, and else of a person', async () => {
+    assert.equal(await classFrom('Return-Path: <>\r\n'), 'bounce')
+    assert.equal(await classFrom('Return-Path: <mailer-daemon@a.example>\r\n'), 'bounce')
+    assert.equal(await classFrom('Return-Path: <postmaster@a.example>\r\n'), 'ordinary')
+    assert.equal(await classFrom(), 'ordinary')
   })
 })

@@ -195,6 +195,11 @@ describe('what receiving servers found', () => {
     assert.deepEqual(readAuthentication(readHeaderFields(block), bounds), ['mx2; spf=pass', 'mx1; dkim=fail'])
     assert.equal(bounds.exceeded, false)
 
+    const long = readHeaderFields(Buffer.from(`Authentication-Results: ${'x'.repeat(9000)}\r\n`))
+    const cut = new Bounds()
+    assert.equal(readAuthentication(long, cut)[0]?.length, PARSER.authenticationCharacters)
+    assert.equal(cut.exceeded, true)
+
     const many = readHeaderFields(Buffer.from('Authentication-Results: x\r\n'.repeat(100)))
     assert.equal(readAuthentication(many, bounds).length, PARSER.headerValues)
     assert.equal(bounds.exceeded, true)
