@@ -172,9 +172,11 @@ export class Pop3Connection {
     return new IngestError(sessionCode(code, this.tokenEndsAt), `${this.where}: ${what}`, { cause })
   }
 
-  /** Drops the connection. Never throws. */
+  /** Drops the connection, and what has arrived on it. Never throws. */
   destroy(): void {
     this.#ended = true
+    this.#arrived.take()
+    this.#wire = new Pop3Wire(this.#limits.lineOctets)
     this.#socket.destroy()
     this.#wake?.()
   }

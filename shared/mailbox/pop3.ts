@@ -18,7 +18,7 @@ import {
   type ServerId,
 } from './mailbox.ts'
 import { Pop3Connection, type Pop3Limits } from './pop3-connection.ts'
-import { type Capabilities, refusalOf, type Secret, said, signIn } from './pop3-sign-in.ts'
+import { type Capabilities, refusalOf, type Secret, type SignedIn, said, signIn } from './pop3-sign-in.ts'
 import { commandLine, parseRows } from './pop3-wire.ts'
 
 /**
@@ -39,9 +39,9 @@ export function pop3Opener(limits: Pop3Limits): OpenMailbox {
       : { by: 'password', password: await access.password() }
     const connection = await Pop3Connection.open(access, limits)
     try {
-      const capabilities = await signIn(connection, access, secret)
+      const signedIn = await signIn(connection, access, secret, listing())
       connection.tokenEndsAt = access.accessTokenEndsAt
-      return new Pop3Session(connection, access, capabilities, limits)
+      return new Pop3Session(connection, access, signedIn, limits)
     } catch (error) {
       connection.destroy()
       throw error
@@ -50,6 +50,9 @@ export function pop3Opener(limits: Pop3Limits): OpenMailbox {
 }
 
 const FOLDER = 'INBOX'
+/** How the maildrop is listed. */
+const LISTING = ['UIDL', 'LIST'] as const
+const listing = (): string => LISTING.map((verb) => commandLine(verb)).join('')
 
 interface Message {
   readonly id: ServerId
@@ -67,17 +70,20 @@ class Pop3Session implements MailboxSession {
   readonly #capabilities: Capabilities
   /** The maildrop is locked for the session: what was listed stays (RFC 1939, 4). */
   #maildrop: { readonly epoch: Epoch; readonly messages: ReadonlyMap<ServerId, Message> } | undefined
+  /** Its answers come next. */
+  #listingAsked: boolean
   readonly #deleted = new Set<ServerId>()
   #open = true
 
   constructor(
     connection: Pop3Connection,
     { host, port }: MailboxAccess,
-    capabilities: Capabilities,
+    { capabilities, asked }: SignedIn,
     limits: Pop3Limits,
   ) {
     this.#connection = connection
     this.#capabilities = capabilities
+    this.#listingAsked = asked
     this.#limits = limits
     this.server = {
       host,
@@ -168,6 +174,7 @@ class Pop3Session implements MailboxSession {
     this.#open = false
     const connection = this.#connection
     try {
+      if (this.#listingAsked) await this.#answers()
       const status = await connection.command(commandLine('QUIT'), 'QUIT')
       if (!status.ok && this.#deleted.size > 0)
         throw connection.error('SERVER_UNAVAILABLE', `QUIT: messages may not be deleted: ${said(status)}`)
@@ -198,8 +205,7 @@ class Pop3Session implements MailboxSession {
   }
 
   async #list() {
-    // Both at once where the server allows, else one after the other.
-    const [uidls, sizes] = await this.#answers(['UIDL', 'LIST'])
+    const [uidls, sizes] = await this.#answers()
     const octets = new Map<number, number>()
     for (const [number, size] of this.#rows(sizes ?? '', 'LIST')) octets.set(number, Number(size) || 0)
     const ids = uidls === undefined ? await this.#headerIds(octets) : new Map(this.#rows(uidls, 'UIDL'))
@@ -221,12 +227,17 @@ class Pop3Session implements MailboxSession {
    * Multi-line answers; undefined for a command that the server does not know. One that it knows and refuses must not look like an empty
    * maildrop: Gmail takes the log-in of a mailbox without POP access, and refuses what comes next.
    */
-  async #answers(verbs: readonly string[]): Promise<(string | undefined)[]> {
+  async #answers(): Promise<(string | undefined)[]> {
     const connection = this.#connection
-    if (this.#pipelining) connection.send(verbs.map((verb) => commandLine(verb)).join(''))
+    let asked = this.#listingAsked
+    this.#listingAsked = false
+    if (!asked && this.#pipelining) {
+      connection.send(listing())
+      asked = true
+    }
     const answers: (string | undefined)[] = []
-    for (const verb of verbs) {
-      if (!this.#pipelining) connection.send(commandLine(verb))
+    for (const verb of LISTING) {
+      if (!asked) connection.send(commandLine(verb))
       connection.allow(this.#limits.listOctets)
       const status = await connection.status(verb)
       if (!status.ok && (status.code !== '' || verb === 'LIST'))

@@ -62,12 +62,12 @@ describe('a drain waits for its server', () => {
     const start = (messages: readonly Buffer[]) =>
       startPop3Server({ messages: messages.map((octets, index) => ({ uidl: `u${index}`, octets })) })
     assert.deepEqual(await waitsOf(openPop3, start, 'pop3'), {
-      none: 5,
-      'none, known': 5,
-      one: 6,
-      'one, known': 5,
-      many: 6,
-      'many, known': 5,
+      none: 4,
+      'none, known': 4,
+      one: 5,
+      'one, known': 4,
+      many: 5,
+      'many, known': 4,
     })
   })
 })

@@ -496,6 +496,18 @@ describe('POP3 odd servers', () => {
       })
   })
 
+  test('the maildrop is listed with the last CAPA where the server takes several commands at once, and signed out of all the same when nobody looks', async () => {
+    for (const looks of [true, false])
+      await withServer({ messages: mails(2) }, async (server) => {
+        const session = await openPop3(accessTo(server))
+        if (looks) assert.equal((await session.list('INBOX')).ids.length, 2)
+        await session.close()
+
+        assert.deepEqual(server.commands.slice(-4), ['CAPA', 'UIDL', 'LIST', 'QUIT'])
+        assert.equal(server.mostAhead(), 3)
+      })
+  })
+
   test('a list that comes in many pieces is read as it was sent', async () => {
     const { octets } = mail(1)
     const messages = Array.from({ length: 20_000 }, (_, index) => ({
