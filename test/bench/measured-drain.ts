@@ -1,10 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { removeFolder } from '../support/mail-server.ts'
 import type { Account, Command, Drainer } from './drainers.ts'
 
 // One drain by a process of its own, in a folder of its own.
@@ -14,6 +22,8 @@ const PROXY = fileURLToPath(new URL('./delay-proxy.ts', import.meta.url))
 const NOBODY = 65_534
 /** What one drain may take before it is ended, and counts as none. */
 const LONGEST_MS = 15 * 60_000
+/** Files that are kept until the end take no more. */
+const LARGE_OCTETS = 16 * 1024
 
 export interface Took {
   /** Until it came to its end. */
@@ -39,8 +49,26 @@ export async function timed(drainer: Drainer, account: Account, messages: number
     const processorSeconds = processorSecondsIn(readFileSync(join(folder, TIMES), 'utf8'))
     return { seconds: rounded(seconds), processorSeconds: rounded(processorSeconds), stdout: ended.stdout }
   } finally {
-    await removeFolder(folder)
+    free(folder)
   }
+}
+
+const drained: string[] = []
+
+/**
+ * Gives back the room of large files, and brings the rest to the disk, before somebody else is measured. Nothing is deleted until the end: for a minute
+ * or more ext4 looks at each inode that was freed before it takes another, and who made thousands of files next would pay for it.
+ */
+function free(folder: string): void {
+  if (drained.push(folder) === 1)
+    process.once('exit', () => {
+      for (const path of drained) rmSync(path, { recursive: true, force: true })
+    })
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (entry.isFile() && statSync(path).size > LARGE_OCTETS) truncateSync(path)
+  }
+  spawnSync('sync', ['-f', folder])
 }
 
 const rounded = (number: number): number => Math.round(number * 100) / 100
