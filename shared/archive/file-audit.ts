@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { IngestError } from '../errors.ts'
 import type { ArchiveAudit } from './audit.ts'
+import { readStreamOf } from './durable-file.ts'
 import { octetsAsStored } from './exact-octets.ts'
 import { openFileArchive } from './file.ts'
 import { errnoOf, toFileError } from './file-errors.ts'
@@ -40,8 +41,12 @@ export function openFileAudit(folder: string): ArchiveAudit {
         if (errnoOf(cause) !== 'ENOENT') throw toFileError(cause, where)
         throw new IngestError('ARCHIVE_CONFLICT', `${path}: there is no such object`, { cause })
       })
-      // The stream closes the handle.
-      return octetsAsStored(path, handle.createReadStream({ highWaterMark: 256 * 1024 }))
+      try {
+        return octetsAsStored(path, readStreamOf(handle, (await handle.stat()).size))
+      } catch (error) {
+        await handle.close()
+        throw toFileError(error, where)
+      }
     },
   }
 }

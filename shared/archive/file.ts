@@ -6,7 +6,15 @@ import type { ObjectKey, Sha256 } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import { type Octets, piecesOf } from '../octets.ts'
 import type { Archive, ObjectFacts, PutOptions, PutResult } from './archive.ts'
-import { all, linkNew, readIfThere, removeIfThere, statIfThere, writeDurably } from './durable-file.ts'
+import {
+  all,
+  linkNew,
+  readIfThere,
+  readStreamOf,
+  removeIfThere,
+  statIfThere,
+  writeDurably,
+} from './durable-file.ts'
 import { octetsToStore, storedOctets } from './exact-octets.ts'
 import { errnoOf, toFileError } from './file-errors.ts'
 import { completePuts, endInterruptedPuts } from './file-incoming.ts'
@@ -195,9 +203,7 @@ export function openFileArchive(folder: string): Archive {
       })
       try {
         const facts = await factsOf(key, (await handle.stat()).size)
-        // The stream closes the handle. It makes a buffer of its highWaterMark for each read: most messages are far smaller.
-        const source = handle.createReadStream({ highWaterMark: Math.min(facts.octets + 1, READ_OCTETS) })
-        return { body: storedOctets(path, source, facts), facts }
+        return { body: storedOctets(path, readStreamOf(handle, facts.octets), facts), facts }
       } catch (error) {
         await handle.close()
         throw error
@@ -231,8 +237,6 @@ export function openFileArchive(folder: string): Archive {
   }
   return inWordsOfTheArchive(`archive ${root}`, archive)
 }
-
-const READ_OCTETS = 256 * 1024
 
 /** Translates what the file system fails with, once, for every method. */
 function inWordsOfTheArchive(where: string, archive: Archive): Archive {
