@@ -19,8 +19,10 @@ export interface VerifyOptions {
   /** A glob: the server whose Received field tells whom the message was taken from. Undefined: SPF is not evaluated. */
   readonly receivedBy: string | undefined
   readonly dns: Dns
-  /** When it is verified; the date that `receivedBy` wrote counts for what expires (RFC 6376, 3.5). */
-  readonly now: () => Date
+  /** When it is verified; for what expires the date that `receivedBy` wrote counts instead (RFC 6376, 3.5). */
+  readonly at: Date
+  /** For the answers of DNS. @default `at` */
+  readonly now?: () => Date
 }
 
 export interface Verified {
@@ -44,7 +46,7 @@ type Tools = { readonly resolver: DnsRecord['resolver']; readonly strict: true }
  */
 export async function verifyMessage(
   body: AsyncIterable<Buffer>,
-  { receivedBy, dns, now }: VerifyOptions,
+  { receivedBy, dns, at, now = () => at }: VerifyOptions,
 ): Promise<Verified> {
   const deadline = deadlineIn(AUTHENTICATION.messageMs)
   const record = new DnsRecord(dns, deadline, now)
@@ -52,8 +54,8 @@ export async function verifyMessage(
   try {
     const message = await openMessage(body, deadline)
     const taken = receivedBy === undefined ? noServer : takenFrom(message.header, receivedBy)
-    const at = 'reason' in taken ? undefined : taken.at
-    verification = await verifyOpened(message, taken, at === undefined ? now() : new Date(at), record)
+    const takenAt = 'reason' in taken ? undefined : taken.at
+    verification = await verifyOpened(message, taken, takenAt === undefined ? at : new Date(takenAt), record)
   } catch (error) {
     if (!(error instanceof Unverifiable)) throw error
     verification = unverified(error.message)

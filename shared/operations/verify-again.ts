@@ -32,7 +32,7 @@ export async function verifyAgain(
     const { verification } = await verifyMessage(body, {
       receivedBy: header.receivedBy,
       dns: recordedDns(answers),
-      now: () => new Date(header.verifiedAt),
+      at: new Date(header.verifiedAt),
     })
     const confirmed = isDeepStrictEqual(verification, verificationSchema.parse(header))
     return { evidence, verification, confirmed }

@@ -1,12 +1,14 @@
+import type { Readable } from 'node:stream'
 import { authenticatedEvent, encodeEvent } from '../announcement.ts'
 import type { Archive } from '../archive/archive.ts'
 import type { Dns } from '../authentication/dns.ts'
 import { type Evidence, encodeEvidence, readEvidence, VERIFIER } from '../authentication/evidence.ts'
 import { verifyMessage } from '../authentication/verify-message.ts'
 import { verificationSchema } from '../contract/authentication.ts'
-import type { MailboxId, Sha256 } from '../contract/ids.ts'
+import type { MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
 import { authenticationCursorKey, authenticationKey, rawKey } from '../contract/object-key.ts'
 import { type Deadline, never } from '../deadline.ts'
+import { IngestError } from '../errors.ts'
 import { inLanes } from '../lanes.ts'
 import { readSegments } from '../ledger/ledger.ts'
 import { readPlace, writePlace } from '../ledger/place.ts'
@@ -57,12 +59,13 @@ export async function verifySegment(
   const announcer = openAnnouncer(ports.queues)
   const { deadline = never } = options
   const outcomes = await inLanes(arrivedIn(segment), AUTHENTICATION.messagesAtOnce, async (entry) => {
-    if (deadline.passed()) return false
+    if (deadline.passed()) return 'left'
     const evidence = await evidenceOf(entry, segment, options, ports, ageMs > AUTHENTICATION.retryMs)
-    return evidence !== undefined && (await announce(entry, evidence, options.queues, announcer, ports))
+    if (typeof evidence === 'string') return evidence
+    return (await announce(entry, evidence, options.queues, announcer, ports)) ? 'verified' : 'left'
   })
-  const verified = outcomes.filter(Boolean).length
-  return { verified, left: outcomes.length - verified }
+  const count = (what: (typeof outcomes)[number]): number => outcomes.filter((each) => each === what).length
+  return { verified: count('verified'), left: count('left') }
 }
 
 /**
@@ -94,29 +97,30 @@ function arrivedIn({ entries }: Segment): MessageEntry[] {
   return [...new Map(arrived.map((entry) => [entry.sha256, entry])).values()]
 }
 
-/** What is kept of the message; undefined while DNS does not answer, unless the result is to be `final`. */
+/** What is kept of the message; `left` while DNS does not answer, unless the result is to be `final`; `gone` when it was deleted meanwhile. */
 async function evidenceOf(
   entry: MessageEntry,
   { header: { mailbox, seq, drain } }: Segment,
   { receivedBy }: AuthenticationOptions,
   { archive, dns, now }: AuthenticationPorts,
   final: boolean,
-): Promise<Evidence | undefined> {
+): Promise<Evidence | 'left' | 'gone'> {
   const digest = entry.sha256 as Sha256
   const kept = await readEvidence(mailbox, digest, archive)
   if (kept) return kept
-  const verifiedAt = now().toISOString()
-  const { body } = await archive.get(rawKey(mailbox, digest))
+  const at = now()
+  const body = await openRaw(rawKey(mailbox, digest), archive)
+  if (!body) return 'gone'
   try {
-    const { verification, answers, temporary } = await verifyMessage(body, { receivedBy, dns, now })
-    if (temporary && !final) return undefined
+    const { verification, answers, temporary } = await verifyMessage(body, { receivedBy, dns, at, now })
+    if (temporary && !final) return 'left'
     const evidence: Evidence = {
       header: {
         type: 'authentication',
         v: 1,
         mailbox,
         sha256: digest,
-        verifiedAt,
+        verifiedAt: at.toISOString(),
         verifier: VERIFIER,
         ...present({ receivedBy }),
         resolver: { servers: [...dns.servers], dnssec: 'unknown' },
@@ -131,9 +135,20 @@ async function evidenceOf(
       { contentType: 'application/x-ndjson', writtenFor: { seq, drain } },
     )
     // Somebody else was faster: what is kept counts.
-    return put.outcome === 'created' ? evidence : await readEvidence(mailbox, digest, archive)
+    return put.outcome === 'created' ? evidence : ((await readEvidence(mailbox, digest, archive)) ?? 'left')
   } finally {
     body.destroy()
+  }
+}
+
+/** Undefined when it is not there: whether it was deleted with a receipt is for the verification of the archive to tell. */
+async function openRaw(key: ObjectKey, archive: Archive): Promise<Readable | undefined> {
+  try {
+    return (await archive.get(key)).body
+  } catch (error) {
+    const missing = error instanceof IngestError && error.code === 'ARCHIVE_CONFLICT'
+    if (!missing || (await archive.find(key))) throw error
+    return undefined
   }
 }
 

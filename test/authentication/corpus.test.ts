@@ -15,7 +15,7 @@ for (const failure of FAILURES)
     skip: corpusMissing(),
   }, async () => {
     const dns: Dns = { servers: [], resolve: async () => ({ failure }) }
-    const options = { receivedBy: '*', dns, now: () => new Date('2026-11-30T12:00:00Z') }
+    const options = { receivedBy: '*', dns, at: new Date('2026-11-30T12:00:00Z') }
     let signatures = 0
     let senders = 0
     for (const { name, octets } of corpus()) {

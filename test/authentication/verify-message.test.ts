@@ -44,7 +44,7 @@ function verify(message: string | Buffer, options: Partial<VerifyOptions> = {}) 
   return verifyMessage(inPieces(Buffer.from(message)), {
     receivedBy: 'mx.receiver.example',
     dns: openDnsResolver([dns.address]),
-    now: () => NOW,
+    at: NOW,
     ...options,
   })
 }
@@ -480,7 +480,7 @@ test('what reading the message failed with is passed on', async () => {
     throw new Error('the store is gone')
   }
   await assert.rejects(
-    verifyMessage(failing(), { receivedBy: undefined, dns: openDnsResolver([dns.address]), now: () => NOW }),
+    verifyMessage(failing(), { receivedBy: undefined, dns: openDnsResolver([dns.address]), at: NOW }),
     /the store is gone/,
   )
 })

@@ -196,6 +196,15 @@ describe('the messages of a segment', () => {
     assert.equal(asked, 0)
   })
 
+  test('that were deleted meanwhile keep nobody waiting', async () => {
+    const [deleted, other] = [await message('a'), await message('b')]
+    await arrive([deleted, other])
+    store.objects.delete(rawKey(MAILBOX, digestOf(deleted)))
+
+    assert.deepEqual(await verifyFirst(), { verified: 1, left: 0 })
+    assert.equal((await announced()).length, 1)
+  })
+
   test('are left when the time is up', async () => {
     await arrive([await message('a'), await message('b')])
 
