@@ -39,6 +39,11 @@ describe('IMAP, before the first message', () => {
     )
   })
 
+  test('nothing is compressed, also where it is offered: the socket is read without imapflow', async () => {
+    const commands = await said({ capabilities: 'IMAP4rev1 COMPRESS=DEFLATE' })
+    assert.ok(!commands.some((line) => line.startsWith('COMPRESS')))
+  })
+
   test('folders are asked for where there may be others than INBOX', async () => {
     const asks = async (folders: string[]): Promise<boolean> =>
       (await said({}, { folders })).some((line) => /^(LIST "" "\*"|LIST "" INBOX|LSUB)/.test(line))
