@@ -95,6 +95,21 @@ describe('replay', () => {
     assert.deepEqual([(await taken('samples', 'again')).length, (await taken('samples')).length], [1, 0])
   })
 
+  test('announces to where routes send them now, whatever they said when it was archived', async () => {
+    const routes = [{ queue: 'again', when: { class: 'bounce' } }]
+    const today = folder.write(
+      'routes.yaml',
+      JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), routes }),
+    )
+    const words = ['replay', '--all', '--json', '--config', today, folder.local('samples')]
+    const { status, stdout, stderr } = await runCli(words, { PASSWORD: 'testpass' })
+
+    assert.equal(status, 0, stderr)
+    assert.deepEqual(jsonLines(stdout)[0]?.sent, { default: SAMPLES.length - 1, again: 1 })
+    const ids = [...(await taken('samples')), ...(await taken('samples', 'again'))]
+    assert.deepEqual(idsOf(ids), idsOf(first))
+  })
+
   test('of a mailbox that has nothing announces nothing', async () => {
     const { status, stdout } = await run('replay', '--mailbox', 'empty')
     assert.equal(status, 0)
