@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict'
+import files, { mkdtemp, rm } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import { parseRawKey } from '../../shared/contract/object-key.ts'
+import type { PutResult } from '../../shared/archive/archive.ts'
+import { openFileArchive } from '../../shared/archive/file.ts'
+import { type DrainId, mailboxId } from '../../shared/contract/ids.ts'
+import { parseRawKey, rawKey } from '../../shared/contract/object-key.ts'
+import { DRAIN } from '../../shared/limits.ts'
 import { openImap } from '../../shared/mailbox/imap.ts'
 import type { OpenMailbox } from '../../shared/mailbox/mailbox.ts'
 import { openPop3 } from '../../shared/mailbox/pop3.ts'
+import { memoryOctets, type Octets, openSpool } from '../../shared/octets.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import { conversation } from '../support/conversation.ts'
 import { DrainWorld, message } from '../support/drain-world.ts'
@@ -140,4 +149,66 @@ test('a drain and its parser send each other one message for each that is parsed
     process.off('worker', count)
     await parser.close()
   }
+})
+
+test('a drain by POP3 makes memory for the large messages that are under way, and none for those that come after', async (t) => {
+  const large = Array.from({ length: MANY }, (_, number) => ({
+    uidl: `u${number}`,
+    octets: Buffer.from(message(`m${number}`, 'x'.repeat(76).concat('\r\n').repeat(800))),
+  }))
+  const server = await startPop3Server({ messages: large })
+  t.after(() => server.close())
+  const world = new DrainWorld({ protocol: 'pop3' })
+  const spool = openSpool(undefined, DRAIN.keptOctets)
+  // For 62,512 octets; the server makes what it sends of other sizes.
+  const CAPACITY = 64 * 1024
+  let made = 0
+  const { allocUnsafeSlow } = Buffer
+  t.mock.method(Buffer, 'allocUnsafeSlow', (octets: number) => {
+    if (octets === CAPACITY) made++
+    return allocUnsafeSlow(octets)
+  })
+
+  const report = await world.drain({}, { spool, openMailbox: () => openPop3(accessTo(server)) })
+
+  assert.equal(report.counts.announced, MANY)
+  assert.ok(made >= 1 && made <= DRAIN.messagesInFlight + 1, `${made} times`)
+})
+
+test('a put into an archive of files makes one file, and what its segment has in common is written once', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'mailsluice-costs-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const archive = openFileArchive(folder)
+  const bodies = []
+  // Their folders are made by the first one.
+  for (let number = 0; bodies.length < 12; number++) {
+    const body = memoryOctets(Buffer.from(`message ${number}`))
+    if (body.sha256.startsWith('00')) bodies.push(body)
+  }
+  const put = (body: Octets, seq: number): Promise<PutResult> =>
+    archive.put(rawKey(mailboxId('m'), body.sha256), body, {
+      contentType: 'message/rfc822',
+      writtenFor: { seq, drain: 'd' as DrainId },
+    })
+  await put(bodies.pop() as Octets, 1)
+  await put(bodies.pop() as Octets, 2)
+  const calls = { lstat: 0, open: 0, link: 0, unlink: 0, mkdir: 0 }
+  for (const name of Object.keys(calls) as (keyof typeof calls)[]) {
+    const original = files[name] as (...args: unknown[]) => Promise<unknown>
+    t.mock.method(files, name, (...args: unknown[]) => {
+      calls[name]++
+      return original(...args)
+    })
+  }
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  })
+
+  for (const body of bodies) assert.equal((await put(body, 2)).outcome, 'created')
+
+  const puts = bodies.length
+  // Opened: the file, and three folders to bring its names to the disk.
+  assert.deepEqual(calls, { lstat: puts, open: 4 * puts, link: 2 * puts, unlink: puts, mkdir: 0 })
 })
