@@ -126,6 +126,23 @@ describe('the preview', () => {
   })
 })
 
+describe('a long text', () => {
+  for (const [type, write] of [
+    ['text/plain', (text: string) => text],
+    ['text/html', (text: string) => `<p>${text}</p>`],
+  ] as const)
+    test(`is cut to so many characters, and says so: ${type}`, () => {
+      const { preview, reply, truncated } = previewOf([type, write('x'.repeat(PARSER.replyCharacters + 1))])
+      assert.deepEqual(
+        [preview.length, reply?.length, truncated],
+        [PARSER.previewCharacters, PARSER.replyCharacters, true],
+      )
+
+      const whole = previewOf([type, write('x'.repeat(PARSER.previewCharacters))])
+      assert.deepEqual([whole.preview.length, whole.truncated], [PARSER.previewCharacters, false])
+    })
+})
+
 describe('white space', () => {
   test('of every kind becomes one space, and what has no width goes', () => {
     assert.equal(foldSpace(' a\u00a0\u3000\u2003\u2028b\u00adc\u034fd\u202ee\ufefff ', 100), 'a bcdef')
