@@ -52,10 +52,8 @@ interface Parameters {
 
 function parameters(value: string | undefined): Parameters | undefined {
   if (value === undefined) return undefined
-  return (
-    plainParameters(value) ??
-    libmime.parseHeaderValue(value.slice(0, PARSER.partHeaderOctets), { stripComments: true })
-  )
+  const bounded = value.slice(0, PARSER.partHeaderOctets)
+  return plainParameters(bounded) ?? libmime.parseHeaderValue(bounded, { stripComments: true })
 }
 
 const PLAIN_VALUE = /[\w!#$&^.+/-]{1,255}/y

@@ -216,6 +216,30 @@ describe('attachments', () => {
   })
 })
 
+describe('a text', () => {
+  test('that is declared an attachment is one, also when it comes first, and is not what is previewed', async () => {
+    const { attachments, text } = await parseMessage(
+      mixed(
+        [['Content-Type: text/plain', 'Content-Disposition: attachment'], 'a file'],
+        [['Content-Type: text/plain'], 'what was written'],
+      ),
+    )
+
+    assert.deepEqual(
+      attachments.map(({ partPath }) => partPath),
+      ['1'],
+    )
+    assert.equal(text.preview, 'what was written')
+  })
+
+  test('whose lines end with CR alone is read, and the event says so', async () => {
+    const { text, parse } = await parseMessage(Buffer.from('Subject: x\r\rone\rtwo\r'))
+
+    assert.equal(text.reply, 'one\ntwo')
+    assert.deepEqual([parse.status, parse.code], ['partial', 'BARE_CR_LINE_ENDS'])
+  })
+})
+
 describe('the name of an attachment', () => {
   const attachmentOf = async (fileName: string) =>
     (await parseMessage(mixed([[`Content-Type: application/x-a; name="${fileName}"`], 'x']))).attachments[0]

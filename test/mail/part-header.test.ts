@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import libmime from 'libmime'
 import { PARSER } from '../../shared/limits.ts'
 import { Bounds } from '../../shared/mail/clean-text.ts'
 import { readHeaderFields } from '../../shared/mail/header-fields.ts'
@@ -237,4 +238,44 @@ describe('the other fields of a part', () => {
     test(`Content-Transfer-Encoding is its token: ${what}`, () => {
       assert.equal(read([`Content-Transfer-Encoding: ${value}`]).encoding, encoding)
     })
+})
+
+describe('the parameters of a part', () => {
+  test('are looked for in so many octets of their field, however it is written', () => {
+    const behind = (octets: number, written: string) =>
+      read([
+        `Content-Type: text/plain${written}; x="${'y'.repeat(900)}"${'; a=b'.repeat((octets - 1000) / 5)}; charset=utf-8`,
+      ]).parameter('charset')
+
+    for (const written of ['', ' (a comment)']) {
+      assert.equal(behind(PARSER.partHeaderOctets - 100, written), 'utf-8')
+      assert.equal(behind(PARSER.partHeaderOctets + 1000, written), undefined)
+    }
+  })
+
+  test('are those that libmime reads, whether they are written as most are or not', () => {
+    const names = ['boundary', 'charset', 'name', 'x', 'constructor', '__proto__']
+    const piece = fc.constantFrom(
+      ...['; ', ';', ' ', '=', '"', '"a b"', 'text/plain', 'é', '(c)', '\\', '*', "utf-8''%C3%BC", '"\\""'],
+      ...names.map((name) => `; ${name}=x`),
+      ...names.map((name) => `; ${name}="y z"`),
+      ...names.map((name) => String.raw`; ${name}="y\" z\\"`),
+      ...names.map((name) => `; ${name}*=utf-8''%C3%BC`),
+      ...names.map((name) => String.raw`; ${name}="y\z"`),
+      ...names.map((name) => `; ${name}*=y`),
+      ...names.map((name) => `; ${name}=(c)b (d)`),
+    )
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+        const value = `multipart/mixed${pieces.join('')}`
+        const field = readHeaderFields(Buffer.from(`Content-Type: ${value}\r\n`)).first('content-type') ?? ''
+        const { parameter } = read([`Content-Type: ${value}`])
+        const { params } = libmime.parseHeaderValue(field, { stripComments: true })
+
+        for (const name of names)
+          if (Object.hasOwn(params, name)) assert.equal(parameter(name), params[name], value)
+      }),
+      { numRuns: 1000 },
+    )
+  })
 })
