@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import libmime from 'libmime'
+import { oneLine } from '../../shared/mail/clean-text.ts'
 import { decodeCharset, decodeEncodedWords } from '../../shared/mail/encoded-words.ts'
 
 describe('encoded words', () => {
@@ -49,6 +51,24 @@ describe('encoded words', () => {
 
     assert.match(decoded, /^a{1000}/)
     assert.ok(decoded.length <= 16_000)
+  })
+
+  test('are what libmime makes of them, one or several, whole or broken', () => {
+    const word = fc
+      .tuple(
+        fc.constantFrom('utf-8', 'UTF-8*en', 'iso-8859-1', 'x', ''),
+        fc.constantFrom('q', 'Q', 'b', 'B', 'x'),
+        fc.constantFrom('=C3=BC', 'w7w=', 'a_b', '', 'YQ', 'a b', '=FF', '?'),
+      )
+      .map(([charset, encoding, text]) => `=?${charset}?${encoding}?${text}?=`)
+    const piece = fc.oneof(word, fc.constantFrom('a', ' ', 'ü ', '=?', '?='))
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 4 }), (pieces) => {
+        const value = pieces.join('')
+        assert.equal(decodeEncodedWords(value), oneLine(libmime.decodeWords(value)), value)
+      }),
+      { numRuns: 2000 },
+    )
   })
 
   test('never throw, and always leave one clean line', () => {
