@@ -141,3 +141,17 @@ describe('text in a charset', () => {
       assert.equal(decodeCharset(Buffer.from('YQ== +ADw- é'), charset), 'YQ== +ADw- é')
   })
 })
+
+describe('octets without a charset, or with one that is a lie', () => {
+  const CASES: readonly (readonly [what: string, hex: string, text: string])[] = [
+    ['UTF-8', '61c3bc62', 'aüb'],
+    ['UTF-8 that is cut within its last character', '61c3', 'a\ufffd'],
+    ['windows-1252, near the end', '61fc62', 'aüb'],
+    ['windows-1252, before what may be a cut character', '61fcc3', 'aüÃ'],
+  ]
+  for (const [what, hex, text] of CASES)
+    test(`are read as ${what}`, () => {
+      for (const charset of ['', 'utf-8', 'us-ascii'])
+        assert.equal(decodeCharset(Buffer.from(hex, 'hex'), charset), text)
+    })
+})
