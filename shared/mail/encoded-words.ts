@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import libmime from 'libmime'
 import { PARSER } from '../limits.ts'
 import { oneLine } from './clean-text.ts'
@@ -34,7 +34,7 @@ const UTF8 = /^(?:utf-?8|us-ascii|ascii|7bit)?$/i
 export function decodeCharset(octets: Buffer, charset: string): string {
   if (octets.length === 0) return ''
   if (!UTF8.test(charset)) return decodeNamed(octets, charset)
-  return isUtf8(trimPartialCharacter(octets)) ? octets.toString('utf8') : decodeNamed(octets, 'windows-1252')
+  return isUtf8(octets) || isCutUtf8(octets) ? octets.toString('utf8') : decodeNamed(octets, 'windows-1252')
 }
 
 /** libmime knows all charsets of mail, but has its decoder only behind that of encoded words. */
@@ -42,7 +42,12 @@ function decodeNamed(octets: Buffer, charset: string): string {
   return libmime.decodeWord(charset.trim(), 'B', octets.toString('base64'))
 }
 
-/** Text is cut at an octet limit, perhaps within a character. */
+/** Text is cut at an octet limit, perhaps within a character. What is ASCII before it may as well end with a letter of windows-1252. */
+function isCutUtf8(octets: Buffer): boolean {
+  const whole = trimPartialCharacter(octets)
+  return isUtf8(whole) && !isAscii(whole)
+}
+
 function trimPartialCharacter(octets: Buffer): Buffer {
   let start = octets.length
   for (let back = 1; back <= 3 && back <= octets.length; back++) {

@@ -149,7 +149,7 @@ describe('imap: a session', () => {
         answers: [[/^UID SEARCH/, ({ say }) => say(`* SEARCH ${'1 '.repeat(9_000_000)}`)]],
       }),
     code: 'PROTOCOL_VIOLATION',
-    said: /maximum|exceeds|large/i,
+    said: /more than|maximum|exceeds|large/i,
   })
   drains('imap', {
     name: 'in which a message has no body',

@@ -145,7 +145,8 @@ describe('text in a charset', () => {
 describe('octets without a charset, or with one that is a lie', () => {
   const CASES: readonly (readonly [what: string, hex: string, text: string])[] = [
     ['UTF-8', '61c3bc62', 'aüb'],
-    ['UTF-8 that is cut within its last character', '61c3', 'a\ufffd'],
+    ['UTF-8 that is cut within its last character', 'c3bcc3', 'ü\ufffd'],
+    ['windows-1252, its last letter alone beyond ASCII', '636166e9', 'café'],
     ['windows-1252, near the end', '61fc62', 'aüb'],
     ['windows-1252, before what may be a cut character', '61fcc3', 'aüÃ'],
   ]
