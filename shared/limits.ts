@@ -71,7 +71,7 @@ export const POP3 = {
 export const IMAP = {
   /** imapflow's default of 1 GB lets one hostile line take 1.9 GB of memory. */
   lineOctets: 16 * MIB,
-  /** Messages up to this size are fetched whole in batches, larger ones in chunks. */
+  /** Messages up to this size are fetched in batches and held in memory; larger ones go to the disk, one by one. */
   wholeMessageOctets: 8 * MIB,
   /** Octets asked for and not yet read: at first, and at most. In between it is what `windowMs` carried. */
   windowOctets: 16 * MIB,
@@ -86,9 +86,12 @@ export const IMAP = {
   readAheadOctets: 512 * KIB,
   /** What one answer to a FETCH may hold besides the message: flags and labels are a few KiB. */
   rowOctets: 1 * MIB,
-  /** Chunk of a large message: 64 KiB (the default) costs a round trip each, 129 s for 150 MB at 50 ms; 4 MiB 3 s. */
+  /** Chunk of a large message that did not come well in one piece: 64 KiB (the default) costs a round trip each, 129 s for 150 MB at 50 ms; 4 MiB 3 s. */
   chunkOctets: 4 * MIB,
-  /** One literal: above chunk and whole message, for servers that ignore the window of a partial FETCH or lie about sizes. */
+  /**
+   * One literal that imapflow reads: above chunk and whole message, for servers that ignore the window of a partial FETCH or lie about sizes. A message that
+   * goes to the disk may have what a message may have.
+   */
   literalOctets: 64 * MIB,
   responseTokens: 200_000,
   connectMs: 15 * SECOND,
@@ -220,6 +223,8 @@ export const QUEUE = {
 
 /** Messages on disk. */
 export const SPOOL = {
+  /** Gathered for one write. */
+  writeOctets: 256 * KIB,
   /** What a killed process left behind is removed after this; no drain keeps a message as long. */
   abandonedMs: 24 * 60 * MINUTE,
   /** Read back in pieces of this: larger ones are not faster, and leave more memory behind before it is collected. */

@@ -184,7 +184,7 @@ async function toFile(
   try {
     const file = await open(path, 'wx', 0o600)
     try {
-      for await (const piece of pieces()) {
+      for await (const piece of gathered(pieces())) {
         hash.update(piece)
         length += piece.length
         await file.writeFile(piece)
@@ -206,6 +206,21 @@ async function toFile(
     open: (range) => createReadStream(path, { highWaterMark: SPOOL.readOctets, ...between(range) }),
     discard: () => rm(path, { force: true }),
   }
+}
+
+/** The same octets in pieces of about SPOOL.writeOctets: records of TLS are thousands a second. Each is lent until the next one is asked for. */
+async function* gathered(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const block = Buffer.allocUnsafeSlow(SPOOL.writeOctets)
+  let filled = 0
+  for await (const piece of pieces) {
+    if (filled + piece.length > block.length) {
+      yield block.subarray(0, filled)
+      filled = 0
+    }
+    if (piece.length > block.length) yield piece
+    else filled += piece.copy(block, filled)
+  }
+  yield block.subarray(0, filled)
 }
 
 /** For a stream, whose `end` is the last octet: of no octets there is none. */

@@ -2,26 +2,31 @@ import type { Uid } from '../contract/ids.ts'
 import type { Octets } from '../octets.ts'
 import type { ImapConnection } from './imap-connection.ts'
 import { failureOf, gone, tooLarge, unfetchable } from './imap-failures.ts'
+import type { Doubt } from './imap-judge.ts'
 import { METADATA_QUERY, metadataOf } from './imap-row.ts'
 import { fetchRows, isRefused } from './imap-rows.ts'
 import type { Fetched, FetchOptions, ServerMetadata } from './mailbox.ts'
 
-// A large message, by partial FETCHes to the spool. Partial FETCH is a weak spot of servers (windows ignored, short or empty
+// A large message that did not come well in one piece, by partial FETCHes to the spool. Partial FETCH is a weak spot of servers (windows ignored, short or empty
 // last chunks), and imapflow's own download() takes a short chunk for the end. Here the end is where the server has answered
 // with nothing, or with exactly what it announced.
 
-/** Yields the message or why not; throws what concerns the session. When the length does not fit, it is fetched in another way and both have to agree. */
+/**
+ * Yields the message or why not; throws what concerns the session. When the length does not fit, it is fetched in another way and two have to agree;
+ * `first` is what came before.
+ */
 export async function* downloadMessage(
   connection: ImapConnection,
   id: Uid,
   announced: number,
   options: FetchOptions,
+  first: Doubt['first'],
 ): AsyncGenerator<Fetched> {
   const held: Octets[] = []
   try {
     const metadata = await metadataAlone(connection, id)
     if (metadata === undefined) throw gone(connection, id)
-    const octets = await agreed(connection, id, announced, options, held)
+    const octets = await agreed(connection, id, announced, options, first, held)
     const announcedOctets = octets.length === announced ? undefined : announced
     held.splice(held.indexOf(octets), 1)
     yield { id, octets, metadata, announcedOctets }
@@ -40,14 +45,15 @@ async function agreed(
   id: Uid,
   announced: number,
   { spool, maxOctets }: FetchOptions,
+  first: Doubt['first'],
   held: Octets[],
 ): Promise<Octets> {
   const whole = announced <= connection.limits.literalOctets
-  const lengths: (number | string)[] = []
+  const lengths: (number | string)[] = first ? [first.length] : []
   for (const source of [inChunks, whole ? atOnce : inChunks]) {
     try {
       const octets = await spool.collect(source(connection, id, announced, maxOctets), 0)
-      const alike = held.some((other) => other.sha256 === octets.sha256)
+      const alike = [first, ...held].some((other) => other?.sha256 === octets.sha256)
       held.push(octets)
       if (octets.length === announced || alike) return octets
       lengths.push(octets.length)

@@ -23,7 +23,7 @@ export async function exchange(
   { row, found }: Untagged,
 ): Promise<readonly (IngestError | undefined)[]> {
   const socket = await connection.takeSocket()
-  const reader = new ImapReader(connection, socket, connection.limits.lineOctets)
+  const reader = new ImapReader(connection, socket, connection.limits)
   const open = new Map(commands.map((command, index) => [tagOf(index + 1), command]))
   const refused = new Map<string, IngestError | undefined>()
   try {

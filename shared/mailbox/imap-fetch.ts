@@ -46,7 +46,11 @@ export async function* fetchMessages(
     for (const id of large) {
       // One request in the eyes of keepGoing: a message that takes longer than a drain's slice would else never be fetched.
       if (!options.keepGoing()) return
-      yield* downloadMessage(connection, id, sizeOf(known.sizes, id), options)
+      // To the disk as it comes, in one round trip.
+      const doubted = new Map<Uid, Doubt>()
+      yield* askOnce(connection, known, [id], options, doubted, undefined)
+      const doubt = doubted.get(id)
+      if (doubt) yield* downloadMessage(connection, id, sizeOf(known.sizes, id), options, doubt.first)
     }
   }
 }
@@ -153,7 +157,7 @@ async function* ask(
   const refused: { readonly batch: Batch; readonly error: IngestError }[] = []
   let request = next()
   if (!request) return
-  const pipeline = await FetchPipeline.open(connection)
+  const pipeline = await FetchPipeline.open(connection, options.maxOctets)
   try {
     let began = performance.now()
     while (true) {

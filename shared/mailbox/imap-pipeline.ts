@@ -45,16 +45,22 @@ export class FetchPipeline {
   #octetsInFlight = 0
   #tags = 0
 
-  private constructor(connection: ImapConnection, socket: TakenSocket) {
+  private constructor(connection: ImapConnection, socket: TakenSocket, maxOctets: number) {
+    const { rowOctets, literalOctets } = connection.limits
+
     this.#connection = connection
     this.#socket = socket
-    this.#reader = new ImapReader(connection, socket, connection.limits.rowOctets)
+    this.#reader = new ImapReader(connection, socket, {
+      lineOctets: rowOctets,
+      // A message goes to the disk as it comes; what is longer than any may be is passed over as far as this.
+      literalOctets: Math.max(literalOctets, maxOctets),
+    })
     this.#items = messageItems(connection.client)
   }
 
   /** The folder is selected and no command in flight; nothing else may be asked of the connection until `close`. */
-  static async open(connection: ImapConnection): Promise<FetchPipeline> {
-    return new FetchPipeline(connection, await connection.takeSocket())
+  static async open(connection: ImapConnection, maxOctets: number): Promise<FetchPipeline> {
+    return new FetchPipeline(connection, await connection.takeSocket(), maxOctets)
   }
 
   get batchesInFlight(): number {

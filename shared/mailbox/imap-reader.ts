@@ -25,8 +25,11 @@ export class ImapReader {
   /** Waiting that is left for the answer at hand. */
   #leftMs = 0
 
-  constructor(connection: ImapConnection, socket: TakenSocket, lineOctets: number) {
-    const { literalOctets } = connection.limits
+  constructor(
+    connection: ImapConnection,
+    socket: TakenSocket,
+    { lineOctets, literalOctets }: { readonly lineOctets: number; readonly literalOctets: number },
+  ) {
     this.#connection = connection
     this.#socket = socket
     this.#wire = new ImapWire({ lineOctets, literalOctets, responseOctets: literalOctets + lineOctets })
