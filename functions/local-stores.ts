@@ -7,7 +7,7 @@ import type { Config } from '../shared/contract/config.ts'
 import { openFileDerived } from '../shared/derived/file.ts'
 import { type LocalQueues, openLocalQueues } from '../shared/queue/local.ts'
 import { openFileState } from '../shared/state/file.ts'
-import type { Stores } from './compose.ts'
+import type { Stores } from './stores.ts'
 
 /** Everything on this machine, under one folder. The queues are served from their first use on: who only reads the archive needs none. */
 export function openLocalStores(config: Pick<Config, 'queues'>, folder: string): Stores {

@@ -5,7 +5,7 @@ import { mailboxesOf } from '../../shared/ledger/mailboxes.ts'
 import { openSpool, type Spool } from '../../shared/octets.ts'
 import type { Parser } from '../../shared/parser/parser.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
-import type { Stores } from '../compose.ts'
+import type { Stores } from '../stores.ts'
 import type { Run } from './run.ts'
 
 /** What the commands of the records officer work with. */

@@ -5,12 +5,14 @@ import { openCredentials } from '../../shared/credentials/open.ts'
 import type { MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import type { MailboxToCheck } from '../../shared/operations/check.ts'
 import type { Perishable } from '../../shared/operations/expiry.ts'
-import { openAwsCustody } from '../aws-buckets.ts'
-import { mailboxOpener, openAwsStores, type Stores } from '../compose.ts'
+import { mailboxOpener } from '../compose.ts'
 import { openLocalCustody, openLocalStores } from '../local-stores.ts'
+import type { Stores } from '../stores.ts'
 import { type Buckets, findBuckets } from './buckets.ts'
 import { Output, printable, type Terminal } from './output.ts'
 import { readSettings, type Settings } from './settings.ts'
+
+type AwsStores = typeof import('../aws-stores.ts')
 
 /** Options that every command takes. */
 export interface CommonOptions {
@@ -31,6 +33,8 @@ export class Run {
   /** Undefined with --local. */
   readonly buckets: Buckets | undefined
   readonly #terminal: Terminal
+  /** Undefined with --local. */
+  readonly #aws: AwsStores | undefined
   readonly #ended: AbortController = new AbortController()
   #stores: Stores | undefined
   /** One for all mailboxes: what they share is asked for once. */
@@ -41,12 +45,14 @@ export class Run {
     terminal: Terminal,
     settings: Settings,
     buckets: Buckets | undefined,
+    aws: AwsStores | undefined,
   ) {
     this.options = options
     this.#terminal = terminal
     this.output = new Output(terminal, options.json ?? false)
     this.settings = settings
     this.buckets = buckets
+    this.#aws = aws
   }
 
   /** Rejects with a ConfigurationError, and with STACK_UNREADABLE where a stack is to tell the buckets. */
@@ -55,7 +61,8 @@ export class Run {
     const settings = readSettings(file)
     const buckets =
       local === undefined ? await findBuckets(file, settings.config, stack, terminal.environment) : undefined
-    return new Run(options, terminal, settings, buckets)
+    const aws = local === undefined ? await import('../aws-stores.ts') : undefined
+    return new Run(options, terminal, settings, buckets, aws)
   }
 
   /** Opened on first use. */
@@ -66,7 +73,8 @@ export class Run {
 
   /** What the records officer may do with what is archived. Whoever opens it closes it. */
   openCustody(): Custody & { close(): void } {
-    if (this.buckets) return openAwsCustody(this.buckets.archive, this.#terminal.environment)
+    if (this.buckets && this.#aws)
+      return this.#aws.openAwsCustody(this.buckets.archive, this.#terminal.environment)
     return { ...openLocalCustody(this.options.local as string), close() {} }
   }
 
@@ -128,8 +136,8 @@ export class Run {
   #openStores(): Stores {
     const { config } = this.settings
     const { buckets } = this
-    if (!buckets) return openLocalStores(config, this.options.local as string)
-    return openAwsStores(
+    if (!buckets || !this.#aws) return openLocalStores(config, this.options.local as string)
+    return this.#aws.openAwsStores(
       {
         bucket: buckets.archive,
         stateBucket: buckets.state,

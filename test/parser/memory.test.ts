@@ -11,7 +11,7 @@ import { largeMessage } from '../support/sample-messages.ts'
 
 const MIB = 1024 * 1024
 /** A process with the parser open, and what a parse may take beside: a chunk or two, a text, and what is waiting for the collector. */
-const BOUND_MIB = 220
+const BOUND_MIB = 240
 
 describe('the memory of a process that parses', {
   skip: process.platform !== 'linux' && 'reads /proc',
