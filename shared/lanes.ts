@@ -36,3 +36,45 @@ export async function* inGroups<Item>(items: AsyncIterable<Item>, size: number):
   }
   if (group.length > 0) yield group
 }
+
+/**
+ * Opens a sequence for each item, in order, and asks for the first of it `atOnce` items ahead of who takes them, so that nobody waits for each beginning.
+ * Each sequence is to be taken, or given up, before the next item is asked for; what was opened and not taken is closed.
+ */
+export async function* begunAhead<Item, Value>(
+  items: readonly Item[],
+  atOnce: number,
+  open: (item: Item) => AsyncGenerator<Value>,
+): AsyncGenerator<readonly [item: Item, sequence: AsyncGenerator<Value>]> {
+  const begun: (readonly [Item, AsyncGenerator<Value>, Promise<IteratorResult<Value>>])[] = []
+  const waiting = items.values()
+  try {
+    while (true) {
+      for (const item of waiting) {
+        const sequence = open(item)
+        const first = sequence.next()
+        // Its failure is met when its turn comes.
+        first.catch(() => undefined)
+        begun.push([item, sequence, first])
+        if (begun.length >= atOnce) break
+      }
+      const next = begun.shift()
+      if (!next) return
+      const [item, sequence, first] = next
+      yield [item, goingOn(first, sequence)]
+    }
+  } finally {
+    await Promise.allSettled(begun.map(([, sequence]) => sequence.return(undefined)))
+  }
+}
+
+async function* goingOn<Value>(
+  first: Promise<IteratorResult<Value>>,
+  sequence: AsyncGenerator<Value>,
+): AsyncGenerator<Value> {
+  try {
+    for (let next = await first; !next.done; next = await sequence.next()) yield next.value
+  } finally {
+    await sequence.return(undefined)
+  }
+}

@@ -360,6 +360,8 @@ export const REPLAY = {
 export const SEAL = {
   /** Lines in one tree: 16 MiB of hashes while it is made or a proof is cut from it. A longer backlog becomes several seals. */
   treeLines: 262_144,
+  /** Ledgers that are begun to be read before it is their turn: five requests for each, one after the other, are 15 minutes for 10,000 of them. */
+  ledgersAtOnce: 8,
   /** Trees kept while proofs are cut from them: of a thousand days with a thousand lines each. */
   treesOctets: 64 * MIB,
   /** A list of 100,000 ledgers has 14 MB; a seal, with timestamps of a few KB, much less. */

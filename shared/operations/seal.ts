@@ -3,6 +3,8 @@ import type { Archive } from '../archive/archive.ts'
 import type { DrainId, MailboxId, ObjectKey, Sha256 } from '../contract/ids.ts'
 import { coverageKey, ledgerKey, sealKey } from '../contract/object-key.ts'
 import { IngestError } from '../errors.ts'
+import { begunAhead } from '../lanes.ts'
+import type { StoredSegment } from '../ledger/ledger.ts'
 import { SEAL } from '../limits.ts'
 import { memoryOctets } from '../octets.ts'
 import { HASH_OCTETS, MerkleTree } from '../seal/merkle-tree.ts'
@@ -99,11 +101,11 @@ async function gather(
   const leaves = Buffer.alloc(SEAL.treeLines * HASH_OCTETS)
   const coverage = new Map(from)
   let count = 0
-  for (const mailbox of ledgers) {
-    if (broken.has(mailbox)) continue
+  const whole = ledgers.filter((mailbox) => !broken.has(mailbox))
+  const added = (mailbox: MailboxId): AsyncGenerator<StoredSegment> => addedSince(mailbox, from, archive)
+  for await (const [mailbox, segments] of begunAhead(whole, SEAL.ledgersAtOnce, added)) {
     try {
-      await assertStillThere(mailbox, from, archive)
-      for await (const { header, content, sha256 } of segmentsBetween(mailbox, from, undefined, archive)) {
+      for await (const { header, content, sha256 } of segments) {
         const hashes = leavesOf(ledgerKey(mailbox, header.seq), content)
         if (count + hashes.length > SEAL.treeLines) return { tree: treeOf(leaves, count), coverage }
         for (const hash of hashes) leaves.set(hash, count++ * HASH_OCTETS)
@@ -116,6 +118,15 @@ async function gather(
     }
   }
   return { tree: treeOf(leaves, count), coverage }
+}
+
+async function* addedSince(
+  mailbox: MailboxId,
+  sealed: Coverage,
+  archive: Archive,
+): AsyncGenerator<StoredSegment> {
+  await assertStillThere(mailbox, sealed, archive)
+  yield* segmentsBetween(mailbox, sealed, undefined, archive)
 }
 
 /** Of a ledger that ends where it was sealed, nothing else would be looked at. */
