@@ -258,7 +258,7 @@ export function imapOn({ byImap }: Candidate, running: () => MailServer): void {
       })
     })
 
-    test('a message of 150 MB goes to the spool in chunks, in less than 300 MB of memory', async () => {
+    test('a message of 150 MB goes to the spool as it comes, in less than 300 MB of memory', async () => {
       const user = newUser()
       const { octets, length, sha256 } = await largeLetter(150 * 1024 * 1024)
       await running().put(user, 'INBOX', [{ octets: octets() }, letter(2)])
