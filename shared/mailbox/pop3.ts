@@ -331,22 +331,27 @@ class Pop3Session implements MailboxSession {
 
 const TOO_LARGE: unique symbol = Symbol('too large')
 
-/** What was asked for and not read yet: bounded in commands and octets, one at a time without PIPELINING (RFC 2449, 6.6). */
+/**
+ * What was asked for and not read yet: bounded in commands and octets, one at a time without PIPELINING (RFC 2449, 6.6). The octets are more the faster they are
+ * taken: the receiver's time counts, too.
+ */
 class RetrievalWindow {
   readonly #commands: number
-  readonly #octets: number
+  readonly #limits: Pop3Limits
   readonly #asked: Message[] = []
   #first = 0
   #octetsAsked = 0
+  #octetsTaken = 0
+  readonly #beganMs = performance.now()
 
   constructor(limits: Pop3Limits, pipelining: boolean) {
     this.#commands = pipelining ? limits.pipelineCommands : 1
-    this.#octets = limits.pipelineOctets
+    this.#limits = limits
   }
 
   hasRoomFor({ octets }: Message): boolean {
     const commands = this.#asked.length - this.#first
-    return commands === 0 || (commands < this.#commands && this.#octetsAsked + octets <= this.#octets)
+    return commands === 0 || (commands < this.#commands && this.#octetsAsked + octets <= this.#octetsMost)
   }
 
   add(message: Message): void {
@@ -359,12 +364,19 @@ class RetrievalWindow {
     if (!message) return undefined
     this.#first++
     this.#octetsAsked -= message.octets
+    this.#octetsTaken += message.octets
     // Shifting one by one would move the whole window each time.
     if (this.#first >= this.#commands) {
       this.#asked.splice(0, this.#first)
       this.#first = 0
     }
     return message
+  }
+
+  get #octetsMost(): number {
+    const { pipelineOctets, pipelineOctetsMost, pipelineMs } = this.#limits
+    const carried = (this.#octetsTaken / Math.max(1, performance.now() - this.#beganMs)) * pipelineMs
+    return Math.min(Math.max(carried, pipelineOctets), pipelineOctetsMost)
   }
 }
 

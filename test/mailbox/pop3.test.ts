@@ -89,7 +89,7 @@ describe('POP3 mailbox', () => {
   test('never asks for more octets ahead than the window, however many messages that is', async () => {
     const messages = Array.from({ length: 30 }, (_, index) => mail(index + 1, 'x'.repeat(10_000)))
     await withServer({ messages }, async (server) => {
-      const open = pop3Opener({ ...POP3, pipelineOctets: 35_000 })
+      const open = pop3Opener({ ...POP3, pipelineOctets: 35_000, pipelineOctetsMost: 35_000 })
       await withSession(open, accessTo(server), async (session) => {
         const listing = await session.list('INBOX')
         let received = 0
@@ -100,6 +100,26 @@ describe('POP3 mailbox', () => {
           assert.ok(asked - received <= 3, `${asked} asked, ${received} received`)
         }
         assert.equal(received, 30)
+      })
+    })
+  })
+
+  test('asks for more ahead where octets come fast', async () => {
+    const messages = Array.from({ length: 100 }, (_, index) => mail(index + 1, 'x'.repeat(10_000)))
+    await withServer({ messages }, async (server) => {
+      const open = pop3Opener({ ...POP3, pipelineOctets: 35_000, pipelineOctetsMost: 250_000 })
+      await withSession(open, accessTo(server), async (session) => {
+        const listing = await session.list('INBOX')
+        let received = 0
+        let most = 0
+        for await (const fetched of session.fetch(listing, listing.ids, options())) {
+          await fetched.octets?.discard()
+          received++
+          const asked = server.commands.filter((line) => line.startsWith('RETR')).length
+          most = Math.max(most, asked - received)
+        }
+        assert.equal(received, 100)
+        assert.ok(most > 3 && most <= 25, `${most} ahead`)
       })
     })
   })
