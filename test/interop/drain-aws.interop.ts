@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { CreateBucketCommand, PutObjectLockConfigurationCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { openS3Archive, type S3Archive } from '../../shared/archive/s3.ts'
 import type { MailboxId, Sha256 } from '../../shared/contract/ids.ts'
@@ -11,7 +11,7 @@ import { available, startDovecot } from '../support/dovecot.ts'
 import type { MailServer } from '../support/mail-server.ts'
 import { servedByImap, servedByPop3 } from '../support/plain-clients.ts'
 import { archivedOctets, assertLedgerVerifies, digestOf, takeEvents } from '../support/stores.ts'
-import { type RunningS3, versity } from './engines/s3-engine.ts'
+import { createArchiveBucket, type RunningS3, versity } from './engines/s3-engine.ts'
 import { elasticmqMissing, type RunningSqs, startElasticmq } from './engines/sqs-engine.ts'
 import { newUser } from './mail-servers.ts'
 
@@ -35,16 +35,7 @@ describe('a corpus of odd messages from Dovecot into Versity S3 Gateway and Elas
   before(async () => {
     ;[mail, s3, sqs] = await Promise.all([startDovecot(), versity.start(), startElasticmq()])
     const buckets = new S3Client({ ...s3, forcePathStyle: true })
-    await buckets.send(new CreateBucketCommand({ Bucket: ARCHIVE, ObjectLockEnabledForBucket: true }))
-    await buckets.send(
-      new PutObjectLockConfigurationCommand({
-        Bucket: ARCHIVE,
-        ObjectLockConfiguration: {
-          ObjectLockEnabled: 'Enabled',
-          Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days: 1 } },
-        },
-      }),
-    )
+    await createArchiveBucket(buckets, ARCHIVE, { Mode: 'COMPLIANCE', Days: 1 })
     await buckets.send(new CreateBucketCommand({ Bucket: 'mail-state' }))
     buckets.destroy()
     const admin = new SQSClient({ ...sqs, useQueueUrlAsEndpoint: false })

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CreateBucketCommand, PutObjectLockConfigurationCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { openSqsQueues, type SqsQueues } from '../../shared/queue/sqs.ts'
 import { checkBundles, checkSums } from '../support/bundle-check.ts'
@@ -12,7 +12,7 @@ import { jsonLines } from '../support/cli.ts'
 import { CliProcesses } from '../support/cli-process.ts'
 import { sampleMessages } from '../support/sample-messages.ts'
 import { digestOf, takeEvents } from '../support/stores.ts'
-import { type RunningS3, versity } from './engines/s3-engine.ts'
+import { createArchiveBucket, type RunningS3, versity } from './engines/s3-engine.ts'
 import { elasticmqMissing, type RunningSqs, startElasticmq } from './engines/sqs-engine.ts'
 
 // Export and replay by the command line as a user of AWS runs it, from a bucket and to queues whose servers others wrote.
@@ -35,16 +35,7 @@ describe('what a bucket of Versity S3 Gateway holds', { skip: missing ?? false }
   before(async () => {
     ;[s3, sqs] = await Promise.all([versity.start(), startElasticmq()])
     const buckets = new S3Client({ ...s3, forcePathStyle: true })
-    await buckets.send(new CreateBucketCommand({ Bucket: ARCHIVE, ObjectLockEnabledForBucket: true }))
-    await buckets.send(
-      new PutObjectLockConfigurationCommand({
-        Bucket: ARCHIVE,
-        ObjectLockConfiguration: {
-          ObjectLockEnabled: 'Enabled',
-          Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 1 } },
-        },
-      }),
-    )
+    await createArchiveBucket(buckets, ARCHIVE, { Mode: 'GOVERNANCE', Days: 1 })
     await buckets.send(new CreateBucketCommand({ Bucket: 'mail-state' }))
     buckets.destroy()
     const admin = new SQSClient({ ...sqs, useQueueUrlAsEndpoint: false })

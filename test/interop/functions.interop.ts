@@ -1,7 +1,7 @@
 import { test } from 'node:test'
-import { CreateBucketCommand, PutObjectLockConfigurationCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { lambdaChainContract, type OpenedS3 } from '../contract/lambda-chain.ts'
-import { minio, type S3Engine, versity } from './engines/s3-engine.ts'
+import { createArchiveBucket, minio, type S3Engine, versity } from './engines/s3-engine.ts'
 import { ELASTICMQ, elasticmqMissing, startElasticmq } from './engines/sqs-engine.ts'
 
 const sqsMissing = elasticmqMissing()
@@ -20,16 +20,7 @@ async function openBuckets(engine: S3Engine): Promise<OpenedS3> {
   const [archiveBucket, stateBucket, derivedBucket] = ['mail-archive', 'mail-state', 'mail-derived']
   await admin.send(new CreateBucketCommand({ Bucket: stateBucket }))
   await admin.send(new CreateBucketCommand({ Bucket: derivedBucket }))
-  await admin.send(new CreateBucketCommand({ Bucket: archiveBucket, ObjectLockEnabledForBucket: true }))
-  await admin.send(
-    new PutObjectLockConfigurationCommand({
-      Bucket: archiveBucket,
-      ObjectLockConfiguration: {
-        ObjectLockEnabled: 'Enabled',
-        Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 1 } },
-      },
-    }),
-  )
+  await createArchiveBucket(admin, archiveBucket, { Mode: 'GOVERNANCE', Days: 1 })
   admin.destroy()
   return { ...running, archiveBucket, stateBucket, derivedBucket, close: () => running.stop() }
 }

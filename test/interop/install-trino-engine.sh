@@ -3,19 +3,7 @@
 # Pinned, with all that it needs, from Maven Central: some 360 MB. Needs Maven, and Java 25 or newer to run it. Prints the folder with the jars.
 set -eu
 version=483
-folder=${MAILSLUICE_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/mailsluice-engines}
-jars=$folder/trino-$version
-if [ ! -d "$jars" ]; then
-  mkdir -p "$folder"
-  building=$(mktemp -d "$folder/building.XXXXXX")
-  trap 'rm -rf "$building"' EXIT
-  cat >"$building/pom.xml" <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>mailsluice</groupId>
-  <artifactId>trino</artifactId>
-  <version>1</version>
-  <dependencies>
+sh "$(dirname "$0")/maven-jars.sh" trino "$version" <<DEPENDENCIES
     <dependency>
       <groupId>io.trino</groupId>
       <artifactId>trino-hive</artifactId>
@@ -32,11 +20,4 @@ if [ ! -d "$jars" ]; then
       <artifactId>jakarta.servlet-api</artifactId>
       <version>6.1.0</version>
     </dependency>
-  </dependencies>
-</project>
-POM
-  (cd "$building" && mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
-    -DincludeScope=runtime -DoutputDirectory="$building/jars") >&2
-  mv "$building/jars" "$jars"
-fi
-echo "$jars"
+DEPENDENCIES

@@ -1,5 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import {
+  CreateBucketCommand,
+  type DefaultRetention,
+  PutObjectLockConfigurationCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
 import { CACHE, firstExecutable, onPath, type RunningEngine, startEngine } from './engine-process.ts'
 
 // S3 servers with real Object Lock, conditional writes and checksums. test/interop/install-s3-engine.sh builds the first one.
@@ -81,4 +87,19 @@ async function start(
     return { command: binary, ...options(port, folder) }
   })
   return { ...engine, region: REGION, credentials: KEYS }
+}
+
+/** A bucket with versions and locks, and a default retention. */
+export async function createArchiveBucket(
+  client: S3Client,
+  Bucket: string,
+  retention: DefaultRetention,
+): Promise<void> {
+  await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }))
+  await client.send(
+    new PutObjectLockConfigurationCommand({
+      Bucket,
+      ObjectLockConfiguration: { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: retention } },
+    }),
+  )
 }
