@@ -273,6 +273,13 @@ export type ErrorCode = keyof typeof MEANING
 /** Every code with its scope and remedy: for docs, tests and the command line. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, Meaning>> = MEANING
 
+/** Codes of a session's end that one message can cause: a server that crashes over it, or a literal that never comes. */
+export const CAUSED_BY_A_MESSAGE: ReadonlySet<ErrorCode> = new Set([
+  'CONNECTION_LOST',
+  'TIMED_OUT',
+  'PROTOCOL_VIOLATION',
+])
+
 /**
  * The one error that a drain expects. Adapters translate what their library throws into it, once; outside adapters
  * nobody looks at errno, SDK names or message texts. `message` says what is wrong and where, and never a credential.

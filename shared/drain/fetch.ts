@@ -1,13 +1,10 @@
 import { quarantinedEvent } from '../announcement.ts'
-import { IngestError } from '../errors.ts'
+import { CAUSED_BY_A_MESSAGE, IngestError } from '../errors.ts'
 import { DRAIN } from '../limits.ts'
 import type { Fetched, Listing, ServerId } from '../mailbox/mailbox.ts'
 import { duplicateOf, type FetchedMessage, ingest, mailboxData } from './message.ts'
 import { announceOther } from './notices.ts'
 import type { Work } from './work.ts'
-
-/** Codes of a session's end that one message can cause: a server that crashes over it, or a literal that never comes. */
-const BLAMED_ON_A_MESSAGE = new Set(['CONNECTION_LOST', 'TIMED_OUT', 'PROTOCOL_VIOLATION'])
 
 /**
  * Fetches the messages, and beside it archives and parses each. `arrived` is told of each that came, or never will. Rejects with what ends the
@@ -31,7 +28,7 @@ export async function fetchMessages(
     }
   } catch (error) {
     const [suspect] = unanswered
-    if (error instanceof IngestError && BLAMED_ON_A_MESSAGE.has(error.code) && suspect !== undefined)
+    if (error instanceof IngestError && CAUSED_BY_A_MESSAGE.has(error.code) && suspect !== undefined)
       await giveUp(listing, suspect, error, undefined, work)
     throw error
   }

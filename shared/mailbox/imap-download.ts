@@ -70,9 +70,9 @@ async function agreed(
 }
 
 async function metadataAlone(connection: ImapConnection, id: Uid): Promise<ServerMetadata | undefined> {
-  const gmail = !connection.supports('OBJECTID') && connection.supports('X-GM-EXT-1')
   let metadata: ServerMetadata | undefined
-  for await (const row of fetchRows(connection, [id], METADATA_QUERY, 0)) metadata = metadataOf(row, gmail)
+  for await (const row of fetchRows(connection, [id], METADATA_QUERY, 0))
+    metadata = metadataOf(row, connection.client)
   return metadata
 }
 

@@ -1,5 +1,5 @@
 import type { Uid } from '../contract/ids.ts'
-import { IngestError } from '../errors.ts'
+import { CAUSED_BY_A_MESSAGE, IngestError } from '../errors.ts'
 import type { ImapConnection } from './imap-connection.ts'
 import type { Fetched } from './mailbox.ts'
 
@@ -20,12 +20,6 @@ export function gone({ where }: ImapConnection, id: Uid): IngestError {
   return new IngestError('MESSAGE_GONE', `${where}: UID ${id} is no longer on the server`)
 }
 
-const BREAKS_AT_A_MESSAGE: ReadonlySet<string> = new Set([
-  'CONNECTION_LOST',
-  'PROTOCOL_VIOLATION',
-  'TIMED_OUT',
-])
-
 /**
  * What an error that came while a message was awaited says about that message; undefined when nothing. Servers exist that drop
  * the connection over one broken message: naming the message at which it broke lets it be quarantined after some drains, where
@@ -34,7 +28,7 @@ const BREAKS_AT_A_MESSAGE: ReadonlySet<string> = new Set([
 export function failureOf(connection: ImapConnection, id: Uid, error: unknown): IngestError | undefined {
   if (!(error instanceof IngestError)) return undefined
   if (error.scope === 'message') return error
-  if (!BREAKS_AT_A_MESSAGE.has(error.code)) return undefined
+  if (!CAUSED_BY_A_MESSAGE.has(error.code)) return undefined
   return new IngestError('MESSAGE_UNFETCHABLE', `${connection.where}: UID ${id}: the session broke at it`, {
     cause: error,
   })

@@ -40,13 +40,10 @@ export async function judged(
     again.set(id, doubt)
     return undefined
   }
-  const { client } = connection
-  const gmail = !connection.supports('OBJECTID') && connection.supports('X-GM-EXT-1')
-  const metadata = rowMetadata(row, gmail, client.enabled.has('UTF8=ACCEPT'))
   return {
     id,
     octets: body,
-    metadata,
+    metadata: rowMetadata(row, connection.client),
     announcedOctets: body.length === announced ? undefined : announced,
   }
 }

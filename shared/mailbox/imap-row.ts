@@ -15,7 +15,8 @@ export const METADATA_QUERY: FetchQueryObject = {
 type Facts = Pick<FetchMessageObject, 'internalDate' | 'flags' | 'labels' | 'threadId' | 'emailId'>
 
 /** `gmail`: the ids in the row are Gmail's own (X-GM-THRID), not those of RFC 8474. */
-export function metadataOf(row: Facts, gmail: boolean): ServerMetadata {
+export function metadataOf(row: Facts, client: ImapFlow): ServerMetadata {
+  const gmail = idExtension(client) === 'X-GM-EXT-1'
   const internalDate = isoDate(row.internalDate)
   return {
     ...(internalDate === undefined ? {} : { internalDate }),
@@ -26,18 +27,23 @@ export function metadataOf(row: Facts, gmail: boolean): ServerMetadata {
   }
 }
 
-/** The same and the octets as data items of a FETCH of our own. */
-export function messageItems({ capabilities }: ImapFlow): string {
-  const ids = capabilities.has('OBJECTID')
-    ? ' EMAILID THREADID'
-    : capabilities.has('X-GM-EXT-1')
-      ? ' X-GM-THRID X-GM-LABELS'
-      : ''
-  return `(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[]${ids})`
+/** By which the server tells ids that last: RFC 8474 where it has both. */
+function idExtension({ capabilities }: ImapFlow): 'OBJECTID' | 'X-GM-EXT-1' | undefined {
+  if (capabilities.has('OBJECTID')) return 'OBJECTID'
+  return capabilities.has('X-GM-EXT-1') ? 'X-GM-EXT-1' : undefined
 }
 
-/** `utf8`: labels are in UTF-8 (UTF8=ACCEPT is enabled), not in modified UTF-7. */
-export function rowMetadata({ items }: FetchRow, gmail: boolean, utf8: boolean): ServerMetadata {
+const ID_ITEMS = { OBJECTID: ' EMAILID THREADID', 'X-GM-EXT-1': ' X-GM-THRID X-GM-LABELS' } as const
+
+/** The same and the octets as data items of a FETCH of our own. */
+export function messageItems(client: ImapFlow): string {
+  const extension = idExtension(client)
+  return `(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[]${extension ? ID_ITEMS[extension] : ''})`
+}
+
+/** Labels are in UTF-8 where UTF8=ACCEPT is enabled, else in modified UTF-7. */
+export function rowMetadata({ items }: FetchRow, client: ImapFlow): ServerMetadata {
+  const utf8 = client.enabled.has('UTF8=ACCEPT')
   const labels = items.has('X-GM-LABELS') ? stringsOf(items.get('X-GM-LABELS')) : undefined
   return metadataOf(
     {
@@ -47,7 +53,7 @@ export function rowMetadata({ items }: FetchRow, gmail: boolean, utf8: boolean):
       ...optional('threadId', textOf(items.get('X-GM-THRID')) ?? stringsOf(items.get('THREADID'))[0]),
       ...optional('emailId', stringsOf(items.get('EMAILID'))[0]),
     },
-    gmail,
+    client,
   )
 }
 
