@@ -24,8 +24,8 @@ export const DRAIN = {
   octetsInFlight: 64 * MIB,
   /** Above this a message goes to the spool on disk instead of memory. */
   memoryMessageOctets: 8 * MIB,
-  /** Memory of messages that are done with, kept for the next ones: half of what may be in use, for sizes differ. */
-  keptOctets: 32 * MIB,
+  /** Memory that messages in flight share and use again. What finds no room there is made for it alone. */
+  arenaOctets: 64 * MIB,
   /** Fetches that failed before a message is quarantined: one per drain, so a passing trouble of the server does not count. */
   fetchAttempts: 5,
   /** Messages that could not be fetched and are named in the report; the ledger has all of them. */

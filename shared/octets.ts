@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import type { Sha256 } from './contract/ids.ts'
 import { IngestError } from './errors.ts'
 import { SPOOL } from './limits.ts'
-import { OctetPool } from './octet-pool.ts'
+import { OctetArena } from './octet-arena.ts'
 
 export interface Range {
   readonly start: number
@@ -76,6 +76,8 @@ export interface Spool {
    * expected, perhaps; memory is made for them at once.
    */
   collect(source: AsyncIterable<Buffer>, memoryOctets: number, announcedOctets?: number): Promise<Octets>
+  /** Octets in memory, of a length that is known: `write` writes all of them. Rejects as it does. */
+  fill(octets: number, write: (memory: Buffer) => Promise<void>): Promise<Octets>
   close(): Promise<void>
 }
 
@@ -83,36 +85,48 @@ const FOLDER = 'mailsluice-spool-'
 
 /**
  * `parent` defaults to the system's folder for temporary files. The spool's own folder is made on first use. A process that is
- * killed leaves it behind: the first use of a later spool removes it, a day after. `keptOctets`: so much memory of messages that were
- * discarded is kept for the next ones; whoever still reads one of them then reads another message.
+ * killed leaves it behind: the first use of a later spool removes it, a day after. `arena`: has the memory for messages, which are given
+ * back when they are discarded; whoever still reads one of them then reads another message. Many spools may share it.
  */
-export function openSpool(parent: string = tmpdir(), keptOctets = 0): Spool {
-  const pool = new OctetPool(keptOctets)
+export function openSpool(parent: string = tmpdir(), arena: OctetArena = new OctetArena(0)): Spool {
   let folder: Promise<string> | undefined
   let files = 0
   return {
     async collect(source, memoryLimit, announcedOctets = 0) {
       const iterator = source[Symbol.asyncIterator]()
-      let held: Buffer = pool.take(Math.min(announcedOctets, memoryLimit))
-      let length = 0
-      let next = await iterator.next()
-      for (; !next.done && length + next.value.length <= memoryLimit; next = await iterator.next()) {
-        held = withRoom(held, length, next.value.length, pool)
-        held.set(next.value, length)
-        length += next.value.length
-      }
-      if (next.done) return pooledOctets(held, length, pool)
-      folder ??= makeFolder(parent)
-      const made = await folder.catch(async (error: unknown) => {
-        await iterator.return?.()
-        throw error
-      })
-      const path = join(made, `${files++}.eml`)
+      let held: Buffer | undefined = arena.take(Math.min(announcedOctets, memoryLimit))
       try {
-        return await toFile(path, held.subarray(0, length), next.value, iterator)
+        let length = 0
+        let next = await iterator.next()
+        for (; !next.done && length + next.value.length <= memoryLimit; next = await iterator.next()) {
+          held = withRoom(held, length, next.value.length, arena)
+          held.set(next.value, length)
+          length += next.value.length
+        }
+        if (next.done) {
+          const octets = lentOctets(arena.shorten(held, length), arena)
+          held = undefined
+          return octets
+        }
+        folder ??= makeFolder(parent)
+        const made = await folder.catch(async (error: unknown) => {
+          await iterator.return?.()
+          throw error
+        })
+        return await toFile(join(made, `${files++}.eml`), held.subarray(0, length), next.value, iterator)
       } finally {
-        pool.giveBack(held)
+        if (held) arena.giveBack(held)
       }
+    },
+    async fill(octets, write) {
+      const memory = arena.take(octets)
+      try {
+        await write(memory)
+      } catch (error) {
+        arena.giveBack(memory)
+        throw error
+      }
+      return lentOctets(memory, arena)
     },
     async close() {
       // Where it could not be made there is nothing to remove.
@@ -123,24 +137,18 @@ export function openSpool(parent: string = tmpdir(), keptOctets = 0): Spool {
 }
 
 /** The same octets in memory that has room for more. */
-function withRoom(held: Buffer, length: number, more: number, pool: OctetPool): Buffer {
+function withRoom(held: Buffer, length: number, more: number, arena: OctetArena): Buffer {
   if (length + more <= held.length) return held
-  const larger = pool.take(length === 0 ? more : 2 * (length + more))
+  const larger = arena.take(length === 0 ? more : 2 * (length + more))
   held.copy(larger, 0, 0, length)
-  pool.giveBack(held)
+  arena.giveBack(held)
   return larger
 }
 
-/** Given back when it is discarded. */
-function pooledOctets(memory: Buffer, length: number, pool: OctetPool): Octets {
-  // Made for an announcement that was wrong, it would be much more than what counts as in memory.
-  if (memory.length > 2 * length) {
-    const octets = memoryOctets(Buffer.from(memory.subarray(0, length)))
-    pool.giveBack(memory)
-    return octets
-  }
-  const octets = memoryOctets(memory.subarray(0, length))
-  if (!pool.keeps) return octets
+/** Given back when they are discarded. */
+function lentOctets(memory: Buffer, arena: OctetArena): Octets {
+  const octets = memoryOctets(memory)
+  if (!arena.holds(memory)) return octets
   let discarded = false
   const assertTheirs = (): void => {
     if (discarded) throw new TypeError('octets are read after they were discarded')
@@ -156,7 +164,7 @@ function pooledOctets(memory: Buffer, length: number, pool: OctetPool): Octets {
       return octets.open(range)
     },
     async discard() {
-      if (!discarded) pool.giveBack(memory)
+      if (!discarded) arena.giveBack(memory)
       discarded = true
     },
   }

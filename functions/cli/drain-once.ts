@@ -2,7 +2,7 @@ import type { MailboxConfig } from '../../shared/contract/config.ts'
 import type { DrainOptions, DrainPorts } from '../../shared/drain/ports.ts'
 import type { DrainReport } from '../../shared/drain/report.ts'
 import { drain } from '../../shared/drain.ts'
-import { DRAIN } from '../../shared/limits.ts'
+import type { OctetArena } from '../../shared/octet-arena.ts'
 import { openSpool } from '../../shared/octets.ts'
 import { holdNewMailHere } from './hold-new-mail.ts'
 import type { Run } from './run.ts'
@@ -12,11 +12,11 @@ import { verifyNewMailHere } from './verify-new-mail.ts'
 export async function drainOnce(
   run: Run,
   mailbox: MailboxConfig,
-  shared: Pick<DrainPorts, 'parser' | 'room'>,
+  shared: Pick<DrainPorts, 'parser' | 'room'> & { readonly arena?: OctetArena },
   options: DrainOptions,
 ): Promise<DrainReport> {
   const { settings, stores } = run
-  const spool = openSpool(undefined, DRAIN.keptOctets)
+  const spool = openSpool(undefined, shared.arena)
   try {
     const ports = { ...stores, ...shared, spool, openMailbox: run.opener(mailbox) }
     const report = await drain({ mailbox, routes: settings.config.routes }, ports, options)

@@ -9,6 +9,7 @@ import type { DrainCounts, DrainReport, MessageFailure } from '../../shared/drai
 import { openRoom } from '../../shared/drain/room.ts'
 import { ConfigurationError, IngestError } from '../../shared/errors.ts'
 import { DRAIN } from '../../shared/limits.ts'
+import { OctetArena } from '../../shared/octet-arena.ts'
 import { expiringOf, expiryText } from '../../shared/operations/expiry.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import { openSuspensions } from '../../shared/suspension.ts'
@@ -38,7 +39,7 @@ export async function drainCommand(
   for (const line of settingsWithoutEffect(settings.config, { available: stores.derived !== undefined }))
     output.note(`mailsluice: ${line}`)
   const progress = drainProgress(output, mailboxes.length)
-  const shared = { parser: openWorkerParser(), room: openRoom() }
+  const shared = { parser: openWorkerParser(), room: openRoom(), arena: new OctetArena(DRAIN.arenaOctets) }
   const next = mailboxes.values()
   const lane = async (): Promise<void> => {
     for (const mailbox of next) {

@@ -8,6 +8,7 @@ import { openRoom } from '../../shared/drain/room.ts'
 import { drain } from '../../shared/drain.ts'
 import { ConfigurationError } from '../../shared/errors.ts'
 import { DRAIN, RELAY } from '../../shared/limits.ts'
+import { OctetArena } from '../../shared/octet-arena.ts'
 import { openSpool } from '../../shared/octets.ts'
 import { expiringOf, expiryText, onlyNews } from '../../shared/operations/expiry.ts'
 import { openTracer } from '../../shared/operations/trace-message.ts'
@@ -94,6 +95,7 @@ class Relaying {
   readonly #settings: () => Settings
   readonly #parser = openWorkerParser()
   readonly #room = openRoom()
+  readonly #arena = new OctetArena(DRAIN.arenaOctets)
   readonly #drains: LocalDrains
   /** Drops the sessions of drains. */
   readonly #dropping = new AbortController()
@@ -186,7 +188,7 @@ class Relaying {
 
   async #drain(mailbox: MailboxConfig): Promise<DrainReport> {
     const { stores, signal, output } = this.#run
-    const spool = openSpool(undefined, DRAIN.keptOctets)
+    const spool = openSpool(undefined, this.#arena)
     const visit = beginVisit(
       mailbox,
       this.#opener(mailbox, this.#dropping.signal),

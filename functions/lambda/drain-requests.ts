@@ -7,6 +7,7 @@ import type { DrainReport } from '../../shared/drain/report.ts'
 import { drain } from '../../shared/drain.ts'
 import { IngestError } from '../../shared/errors.ts'
 import { DRAIN, LAMBDA } from '../../shared/limits.ts'
+import { OctetArena } from '../../shared/octet-arena.ts'
 import { openSpool } from '../../shared/octets.ts'
 import type { Parser } from '../../shared/parser/parser.ts'
 import { requestDrains } from '../../shared/queue/requests.ts'
@@ -24,6 +25,7 @@ type Outcome = 'done' | 'again'
 /** Answers requests for drains. */
 export class DrainRequests {
   readonly #parser: Parser
+  readonly #arena = new OctetArena(DRAIN.arenaOctets)
   readonly #telemetry: Telemetry
   readonly #queues: SqsQueues
   /** When the latest drain began that came to its end here. Every earlier request for the mailbox is answered by it. */
@@ -76,7 +78,7 @@ export class DrainRequests {
     const { archive, audit, state, derived, queues, routes } = mailboxes
     const visit = mailboxes.visit(mailbox)
     const startedMs = Date.now()
-    const spool = openSpool(undefined, DRAIN.keptOctets)
+    const spool = openSpool(undefined, this.#arena)
     let report: DrainReport
     try {
       const ports = {

@@ -143,7 +143,7 @@ export class FetchPipeline {
     }
     if (octets > this.#connection.limits.wholeMessageOctets)
       return spool.collect(this.#reader.literal(octets), 0)
-    return memoryOctets(await this.#reader.whole(octets))
+    return spool.fill(octets, (memory) => this.#reader.whole(memory))
   }
 
   #batchOf(uid: Uid): Batch | undefined {

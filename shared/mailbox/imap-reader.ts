@@ -58,15 +58,12 @@ export class ImapReader {
     }
   }
 
-  /** The literal in one piece. */
-  async whole(octets: number): Promise<Buffer> {
-    const whole = Buffer.allocUnsafe(octets)
-    let at = 0
-    while (at < octets) {
+  /** The literal that a line announced, into memory of its length. */
+  async whole(memory: Buffer): Promise<void> {
+    for (let at = 0; at < memory.length; ) {
       const piece = this.#piece() ?? (await this.#arrived())
-      if (piece.kind === 'literal') at += piece.octets.copy(whole, at)
+      if (piece.kind === 'literal') at += piece.octets.copy(memory, at)
     }
-    return whole
   }
 
   /**
@@ -130,7 +127,11 @@ export class ImapReader {
 
   async #short(octets: number): Promise<Buffer> {
     const { rowOctets } = this.#connection.limits
-    if (octets <= rowOctets) return this.whole(octets)
+    if (octets <= rowOctets) {
+      const literal = Buffer.allocUnsafe(octets)
+      await this.whole(literal)
+      return literal
+    }
     const what = `a literal of more than ${rowOctets} octets that is no message`
     throw this.#failed(new IngestError('PROTOCOL_VIOLATION', what))
   }

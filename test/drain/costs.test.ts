@@ -11,8 +11,9 @@ import { type DrainId, mailboxId } from '../../shared/contract/ids.ts'
 import { parseRawKey, rawKey } from '../../shared/contract/object-key.ts'
 import { DRAIN } from '../../shared/limits.ts'
 import { openImap } from '../../shared/mailbox/imap.ts'
-import type { OpenMailbox } from '../../shared/mailbox/mailbox.ts'
+import type { MailboxSession, OpenMailbox } from '../../shared/mailbox/mailbox.ts'
 import { openPop3 } from '../../shared/mailbox/pop3.ts'
+import { OctetArena } from '../../shared/octet-arena.ts'
 import { memoryOctets, type Octets, openSpool } from '../../shared/octets.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
 import { conversation } from '../support/conversation.ts'
@@ -151,28 +152,42 @@ test('a drain and its parser send each other one message for each that is parsed
   }
 })
 
-test('a drain by POP3 makes memory for the large messages that are under way, and none for those that come after', async (t) => {
+test('a drain makes no memory for messages that find room in the arena, by POP3 and by IMAP', async (t) => {
+  const LARGE_OCTETS = 60_000
   const large = Array.from({ length: MANY }, (_, number) => ({
     uidl: `u${number}`,
     octets: Buffer.from(message(`m${number}`, 'x'.repeat(76).concat('\r\n').repeat(800))),
   }))
-  const server = await startPop3Server({ messages: large })
-  t.after(() => server.close())
-  const world = new DrainWorld({ protocol: 'pop3' })
-  const spool = openSpool(undefined, DRAIN.keptOctets)
-  // For 62,512 octets; the server makes what it sends of other sizes.
-  const CAPACITY = 64 * 1024
   let made = 0
   const { allocUnsafeSlow } = Buffer
   t.mock.method(Buffer, 'allocUnsafeSlow', (octets: number) => {
-    if (octets === CAPACITY) made++
+    // What is read ahead is of other sizes.
+    if (octets > LARGE_OCTETS && octets < 2 ** 16) made++
     return allocUnsafeSlow(octets)
   })
-
-  const report = await world.drain({}, { spool, openMailbox: () => openPop3(accessTo(server)) })
-
-  assert.equal(report.counts.announced, MANY)
-  assert.ok(made >= 1 && made <= DRAIN.messagesInFlight + 1, `${made} times`)
+  const madeBy = async (
+    protocol: 'imap' | 'pop3',
+    open: () => Promise<MailboxSession>,
+    arenaOctets: number,
+  ): Promise<number> => {
+    made = 0
+    const spool = openSpool(undefined, new OctetArena(arenaOctets))
+    const report = await new DrainWorld({ protocol }).drain({}, { spool, openMailbox: open })
+    assert.equal(report.counts.announced, MANY)
+    return made
+  }
+  const pop3 = await startPop3Server({ messages: large })
+  t.after(() => pop3.close())
+  const imap = await startImapServer({ messages: large.map(({ octets }) => ({ raw: octets })) })
+  t.after(() => imap.close())
+  // The servers make one for each that they send.
+  for (const [protocol, open] of [
+    ['pop3', () => openPop3(accessTo(pop3))],
+    ['imap', () => openImap(accessTo(imap))],
+  ] as const) {
+    assert.equal(await madeBy(protocol, open, DRAIN.arenaOctets), MANY, protocol)
+    assert.equal(await madeBy(protocol, open, 0), 2 * MANY, protocol)
+  }
 })
 
 test('a put into an archive of files makes one file, and what its segment has in common is written once', async (t) => {

@@ -6,6 +6,7 @@ import { IngestError } from '../../shared/errors.ts'
 import { IMAP } from '../../shared/limits.ts'
 import { imapOpener, openImap } from '../../shared/mailbox/imap.ts'
 import type { MailboxAccess } from '../../shared/mailbox/mailbox.ts'
+import { openSpool } from '../../shared/octets.ts'
 import { startImapServer } from '../support/imap-server.ts'
 import { accessTo, collect, mail, withSession } from '../support/imap-session.ts'
 import { fetchRow, startScriptedImap, uidsAsked } from '../support/scripted-imap.ts'
@@ -233,7 +234,7 @@ describe('IMAP connections', () => {
 
     await withSession(hasty, accessTo(server), async (session) => {
       const listing = await session.list('INBOX')
-      const spool = { collect: () => assert.fail('nothing here is large'), close: async () => {} }
+      const spool = { ...openSpool(), collect: () => assert.fail('nothing here is large') }
       const fetched = []
       for await (const message of session.fetch(listing, listing.ids, {
         maxOctets: 10,

@@ -421,7 +421,7 @@ describe('IMAP, servers that answer oddly', () => {
       const seen: unknown[] = []
       await withSession(openImap, accessTo(server), async (session) => {
         const listing = await session.list('INBOX')
-        const spool = { collect: () => assert.fail('nothing here is large'), close: async () => {} }
+        const spool = { ...openSpool(), collect: () => assert.fail('nothing here is large') }
         await assert.rejects(
           (async () => {
             for await (const m of session.fetch(listing, listing.ids, {

@@ -496,6 +496,7 @@ describe('POP3 odd servers', () => {
           const listing = await session.list('INBOX')
           let most = 0
           const spool = {
+            ...openSpool(),
             async collect(source: AsyncIterable<Buffer>) {
               let octets = 0
               for await (const piece of source) {
@@ -506,7 +507,6 @@ describe('POP3 odd servers', () => {
               assert.equal(octets, large.octets.length)
               throw new RangeError('read to its end')
             },
-            close: async () => {},
           }
           await assert.rejects(collect(session, listing, { spool }), RangeError)
           // What is read ahead comes in one piece.

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { PARSER } from '../../shared/limits.ts'
 import { parseMessage } from '../../shared/mail/parse-message.ts'
+import { OctetArena } from '../../shared/octet-arena.ts'
 import { memoryOctets, type Octets, openSpool } from '../../shared/octets.ts'
 import { openInlineParser } from '../../shared/parser/inline.ts'
 import type { Parser } from '../../shared/parser/parser.ts'
@@ -116,6 +117,17 @@ describe('the worker pool', () => {
       for (let number = 0; number < 20; number++) assert.equal(await shared(parser, 1_000_000 + number), true)
       assert.equal(await shared(parser, PARSER.pipelineOctets + 1), false)
       assert.equal(await shared(parser, PARSER.pipelineOctets), true)
+    })
+  })
+
+  test('shows its workers octets of an arena where they lie', async () => {
+    const workerUrl = new URL('../support/telling.worker.ts', import.meta.url)
+    const arena = new OctetArena(2 * PARSER.pipelineOctets)
+    const spool = openSpool(undefined, arena)
+    const octets = await spool.fill(PARSER.pipelineOctets + 1, async () => {})
+    await withParser({ workerUrl, workers: 1 }, async (parser) => {
+      const { message } = await parser.parse(octets)
+      assert.equal(JSON.parse(message.subject ?? '').shared, true)
     })
   })
 
