@@ -36,7 +36,7 @@ const IMPORTS = SOURCES.flatMap(importsOf)
 
 /** Files that may touch a vendor's SDK, a socket or the disk: each an adapter of one port, or what adapters of a port share. */
 const ADAPTERS =
-  /^shared\/(mailbox\/(imap|pop3)|archive\/(s3|file|folder-sync|durable-file|sidecar)|(state|derived)\/(s3|file)|queue\/(sqs|local)|credentials\/|deployed\/|parser\/(worker-pool|pool-worker|parse\.worker)|relay\/health-endpoint|authentication\/dns-resolver|seal\/(signer-file|signer-kms|timestamp-http)|consumer\/(s3|sqs)|search\/(duckdb|athena))/
+  /^shared\/(mailbox\/(imap|pop3|tls)|archive\/(s3|file|folder-sync|durable-file|sidecar)|(state|derived)\/(s3|file)|queue\/(sqs|local)|credentials\/|deployed\/|parser\/(worker-pool|pool-worker|parse\.worker)|relay\/health-endpoint|authentication\/dns-resolver|seal\/(signer-file|signer-kms|timestamp-http)|consumer\/(s3|sqs)|search\/(duckdb|athena))/
 
 /** Ports are types and may not pull anything in. */
 const PORTS =

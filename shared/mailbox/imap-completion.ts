@@ -1,6 +1,5 @@
 import { IngestError } from '../errors.ts'
-import type { ImapConnection } from './imap-connection.ts'
-import type { ImapReader } from './imap-reader.ts'
+import type { ImapLine, ImapReader } from './imap-reader.ts'
 
 /** The end of a command of ours (RFC 9051, 7.1). */
 export interface Completion {
@@ -36,7 +35,7 @@ export function completionOf(line: string): Completion | undefined {
 export function refusalOf(
   { status, code, text }: Completion,
   doing: string,
-  connection: ImapConnection,
+  connection: ImapLine,
   reader: ImapReader,
 ): IngestError | undefined {
   // Exchange says so where others leave the messages out.
@@ -46,12 +45,17 @@ export function refusalOf(
     reader.byeReason = text
     throw reader.lost()
   }
-  const answer = Object.assign(new Error('Command failed'), {
+  const answer = answerOf({ status, code, text })
+  const meaning = connection.translate(answer, doing, 'MESSAGE_UNFETCHABLE')
+  if (meaning instanceof IngestError && meaning.code === 'MESSAGE_UNFETCHABLE') return meaning
+  throw meaning
+}
+
+/** NO or BAD as an error that `translate` of a connection knows. */
+export function answerOf({ status, code, text }: Pick<Completion, 'status' | 'code' | 'text'>): Error {
+  return Object.assign(new Error('Command failed'), {
     responseStatus: status,
     responseText: text,
     serverResponseCode: code,
   })
-  const meaning = connection.translate(answer, doing, 'MESSAGE_UNFETCHABLE')
-  if (meaning instanceof IngestError && meaning.code === 'MESSAGE_UNFETCHABLE') return meaning
-  throw meaning
 }

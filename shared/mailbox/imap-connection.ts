@@ -1,12 +1,14 @@
-import { checkServerIdentity } from 'node:tls'
 import { ImapFlow, type ImapFlowOptions, type MailboxObject } from 'imapflow'
 import { within } from '../deadline.ts'
 import { type ErrorCode, IngestError } from '../errors.ts'
 import type { IMAP } from '../limits.ts'
-import { LOOPBACK, printable } from './connection-errors.ts'
+import { LOOPBACK } from './connection-errors.ts'
 import { toIngestError } from './imap-errors.ts'
+import { type Along, runAlong } from './imap-exchange.ts'
+import type { Secret } from './imap-log-in.ts'
+import { signInImap } from './imap-sign-in.ts'
 import { imapLogger } from './imap-transcript.ts'
-import { imapSocket, type TakenSocket } from './imap-transport.ts'
+import { type ImapSocket, openImapSocket, type TakenSocket } from './imap-transport.ts'
 import type { MailboxAccess, ServerFacts } from './mailbox.ts'
 import { sessionCode } from './session-end.ts'
 
@@ -20,17 +22,12 @@ export interface ImapConnection {
   readonly limits: ImapLimits
   /** `imap.example.com (invoices@example.com)`: begins every message. */
   readonly where: string
-  /** `INBOX.` on servers that keep the personal folders below INBOX, else empty. */
-  readonly namespacePrefix: string
   /**
    * Runs a command: rejects with an IngestError of scope session or mailbox, and closes the connection when `timeoutMs` of
-   * wall clock have passed (imapflow's own timeout counts silence only). `refused` is what a plain NO or BAD means.
+   * wall clock have passed (imapflow's own timeout counts silence only). `refused` is what a plain NO or BAD means. What a session begins
+   * with, and `along`, is on the wire together with the first command of the work, so that it is not waited for.
    */
-  run<T>(
-    doing: string,
-    work: () => Promise<T>,
-    options?: { timeoutMs?: number; refused?: ErrorCode },
-  ): Promise<T>
+  run<T>(doing: string, work: () => Promise<T>, options?: RunOptions): Promise<T>
   /** What `run` would reject with. */
   translate(error: unknown, doing: string, refused?: ErrorCode): unknown
   /** Takes the socket from imapflow: no command may be in flight. Whoever takes it gives it back, or calls `abort`. */
@@ -47,6 +44,12 @@ export interface ImapConnection {
   abort(): void
 }
 
+export interface RunOptions {
+  readonly timeoutMs?: number
+  readonly refused?: ErrorCode
+  readonly along?: Along
+}
+
 /** What IMAP4rev2 contains of what is used here (RFC 9051, appendix E). */
 const IN_REV2: ReadonlySet<string> = new Set(['UIDPLUS', 'MOVE', 'UNSELECT', 'ESEARCH'])
 
@@ -58,69 +61,23 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
 
   let failure: Error | undefined
   let logged: Error | undefined
-  let greeted = false
   let signedIn = false
-  let certificateSha256: string | undefined
-  const byToken = access.accessToken !== undefined
-  const auth: ImapFlowOptions['auth'] & object = access.accessToken
-    ? { user: access.user, accessToken: await access.accessToken() }
-    : { user: access.user, pass: await access.password() }
-  const heard = (line: string): void => {
-    access.transcript?.(line)
-    if (greeted || !line.startsWith('S: ')) return
-    greeted = true
-    // imapflow waits for another greeting, and what POP3, SMTP or HTTP says would end as a time-out.
-    if (!line.startsWith('S: * ')) fail(notImap(line.slice(3)))
-  }
-  const notImap = (said: string, cause?: Error): IngestError =>
-    new IngestError(
-      'PROTOCOL_VIOLATION',
-      `${where}: sign-in: the greeting is not that of IMAP: ${printable(said)}`,
-      { cause },
-    )
-  const socket = imapSocket()
-  const client: ImapFlow = new ImapFlow({
-    ...options(access, limits),
-    transport: socket.transport,
-    // Asked when it has signed in. What else it would enable is of no use here, and costs a round trip.
-    get disableAutoEnable() {
-      return !client.capabilities.has('UTF8=ACCEPT')
-    },
-    auth,
-    tls: {
-      minVersion: 'TLSv1.2',
-      ...(access.ca === undefined ? {} : { ca: access.ca }),
-      checkServerIdentity(host, certificate) {
-        certificateSha256 = certificate.fingerprint256.replaceAll(':', '').toLowerCase()
-        return checkServerIdentity(host, certificate)
-      },
-    },
-    logger: imapLogger((error) => {
-      logged = error
-      const code = String((error as { code?: unknown }).code)
-      // imapflow would wait for what the server asks, up to minutes of a Lambda; our queue can wait cheaper.
-      // imapflow logs first and then begins to wait; only a wait that has begun ends with the connection.
-      if (code === 'ETHROTTLE') setImmediate(fail, error)
-      // Later imapflow skips a line that it cannot parse; a greeting like that is not an IMAP server.
-      if (!signedIn && code.startsWith('ParserError')) fail(greeted ? error : notImap(error.message, error))
-    }, heard),
-  })
-  const fail = (error: Error): void => {
+  /** Not sent yet. */
+  let beginning: Along | undefined
+  let destroy = (): void => {}
+  const failed = (error: Error): void => {
     failure ??= error
-    client.close()
+  }
+  const fail = (error: Error): void => {
+    failed(error)
+    destroy()
   }
   const { signal } = access
   const drop = (): void =>
     fail(new IngestError('CONNECTION_LOST', `${where}: it was dropped, for its time is over`))
-  signal?.addEventListener('abort', drop)
-  client.once('close', () => signal?.removeEventListener('abort', drop))
-  // The true cause of a lost connection comes here only, and without a listener it would end the process.
-  client.on('error', (error: Error) => {
-    failure ??= error
-  })
 
-  function translated(error: unknown, doing: string, refused: ErrorCode): unknown {
-    const known = toIngestError(error, `${where}: ${doing}`, refused)
+  function translated(error: unknown, doing: string, refused: ErrorCode = 'SERVER_UNAVAILABLE'): unknown {
+    const known = toIngestError(failure ?? error, `${where}: ${doing}`, refused)
     if (!signedIn || !(known instanceof IngestError)) return known
     const code = sessionCode(known.code, access.accessTokenEndsAt)
     return code === known.code ? known : new IngestError(code, known.message, { cause: known.cause })
@@ -129,56 +86,78 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
   async function run<T>(
     doing: string,
     work: () => Promise<T>,
-    {
-      timeoutMs = limits.commandMs,
-      refused = 'SERVER_UNAVAILABLE',
-    }: { timeoutMs?: number; refused?: ErrorCode } = {},
+    { timeoutMs = limits.commandMs, refused = 'SERVER_UNAVAILABLE', along }: RunOptions = {},
   ): Promise<T> {
     logged = undefined
+    const together = [beginning, along].filter((one) => one !== undefined)
+    beginning = undefined
+    const working = (): Promise<T> => (together.length > 0 ? runAlong(connection, work, together) : work())
     try {
-      return await within(timeoutMs, `${where}: ${doing}`, work())
+      return await within(timeoutMs, `${where}: ${doing}`, working())
     } catch (error) {
       if (error instanceof IngestError && error.code === 'TIMED_OUT') fail(error)
-      throw translated(failure ?? error, doing, refused)
+      throw translated(error, doing, refused)
     }
   }
 
-  try {
-    if (signal?.aborted) drop()
-    await run('sign-in', () => client.connect(), {
-      timeoutMs: limits.signInMs,
-      refused: byToken ? 'ACCESS_TOKEN_REJECTED' : 'AUTHENTICATION_FAILED',
+  async function open(
+    secret: Secret,
+  ): Promise<{ client: ImapFlow; socket: ImapSocket; capabilities: readonly string[] }> {
+    const connecting = openImapSocket(access, failed, (close) => {
+      destroy = close
+      if (signal?.aborted) drop()
     })
-  } catch (error) {
-    client.close()
-    throw duringSignIn(error, where, byToken ? 'an access token' : 'a password')
-  } finally {
-    // imapflow keeps its options for as long as it lives, and needs this no more.
-    auth.pass = ''
-    auth.accessToken = ''
+    const socket = await run('connecting', () => connecting, { timeoutMs: limits.connectMs })
+    const line = { limits, where, run, translate: translated }
+    const { capabilities, socket: taken, unread } = await signInImap(line, socket, access, secret)
+    const client = new ImapFlow({
+      ...options(access, limits),
+      secure: socket.tls !== 'none',
+      transport: socket.introduce(taken, unread, [...capabilities]),
+      logger: imapLogger(
+        (error) => {
+          logged = error
+          // imapflow would wait for what the server asks, up to minutes of a Lambda; our queue can wait cheaper.
+          // imapflow logs first and then begins to wait; only a wait that has begun ends with the connection.
+          if (String((error as { code?: unknown }).code) === 'ETHROTTLE') setImmediate(fail, error)
+        },
+        // Before, imapflow talks to nobody.
+        (said) => signedIn && access.transcript?.(said),
+      ),
+    })
+    destroy = () => client.close()
+    client.once('close', () => signal?.removeEventListener('abort', drop))
+    // The true cause of a lost connection comes here only, and without a listener it would end the process.
+    client.on('error', failed)
+    await client.connect()
+    return { client, socket, capabilities: [...capabilities] }
   }
-  signedIn = true
-  // We name folders as LIST does; imapflow would put the prefix of the personal namespace before names of the other ones.
-  const prefix = client.namespace?.prefix ?? ''
-  if (client.namespace) client.namespace = { ...client.namespace, prefix: '' }
-  const rev2 =
-    client.enabled.has('IMAP4REV2') ||
-    (client.capabilities.has('IMAP4rev2') && !client.capabilities.has('IMAP4rev1'))
 
-  return {
+  const signIn = (secret: Secret) => run('sign-in', () => open(secret), { timeoutMs: limits.signInMs })
+  const secret = await secretOf(access)
+  signal?.addEventListener('abort', drop)
+  const { client, socket, capabilities } = await signIn(secret).catch((error: unknown) => {
+    destroy()
+    signal?.removeEventListener('abort', drop)
+    throw duringSignIn(error)
+  })
+  signedIn = true
+  beginning = beginningOf(client, capabilities)
+  const rev2 = capabilities.includes('IMAP4REV2') && !capabilities.includes('IMAP4REV1')
+
+  const connection: ImapConnection = {
     client,
     limits,
     where,
-    namespacePrefix: prefix,
     server: {
       host: access.host,
       port: access.port,
-      tls: client.tls ? (client.tls.version ?? 'TLS') : 'none',
-      certificateSha256,
-      capabilities: [...client.capabilities.keys()],
+      tls: socket.tls,
+      certificateSha256: socket.certificateSha256,
+      capabilities: capabilities.map((name) => name.replace(/^(IMAP4)REV(?=[12]$)/, '$1rev')),
     },
     run,
-    translate: (error, doing, refused = 'SERVER_UNAVAILABLE') => translated(failure ?? error, doing, refused),
+    translate: translated,
     async takeSocket() {
       const take = () => socket.take(limits.readAheadOctets, limits.idleMs)
       let taken = take()
@@ -201,21 +180,40 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
     },
     abort: () => client.close(),
   }
+  return connection
+}
+
+async function secretOf(access: MailboxAccess): Promise<Secret> {
+  return access.accessToken
+    ? { by: 'access token', accessToken: await access.accessToken() }
+    : { by: 'password', password: await access.password() }
+}
+
+/**
+ * What a session begins with, before a folder is selected. A server may hide or replace mail with addresses beyond ASCII from who has not
+ * enabled UTF8=ACCEPT (RFC 6855, 7), and NetEase takes no SELECT from who has not given a name (RFC 2971).
+ */
+function beginningOf({ enabled }: ImapFlow, told: readonly string[]): Along | undefined {
+  const before = []
+  if (told.includes('UTF8=ACCEPT')) before.push('ENABLE UTF8=ACCEPT')
+  if (told.includes('ID')) before.push('ID ("name" "Mailsluice" "version" "0" "vendor" "Mailsluice")')
+  if (before.length === 0) return undefined
+  const said = (line: string): void => {
+    if (/^\* ENABLED\b.* UTF8=ACCEPT\b/i.test(line)) enabled.add('UTF8=ACCEPT')
+  }
+  return { before, untagged: { said } }
 }
 
 function options(access: MailboxAccess, limits: ImapLimits): ImapFlowOptions {
   return {
     host: access.host,
     port: access.port,
-    secure: access.tls === 'implicit',
-    // Undefined would mean "in clear when the server offers no STARTTLS", which anybody on the path can arrange.
-    ...(access.tls === 'implicit' ? {} : { doSTARTTLS: access.tls === 'starttls' }),
-    clientInfo: { name: 'Mailsluice', version: '0', vendor: 'Mailsluice', 'support-url': '' },
+    // It finds the connection secured and signed in.
+    doSTARTTLS: false,
     disableAutoIdle: true,
     disableCompression: true,
     disableIMAP4rev2: true,
-    connectionTimeout: limits.connectMs,
-    greetingTimeout: limits.greetingMs,
+    disableAutoEnable: true,
     socketTimeout: limits.idleMs,
     maxLineLength: limits.lineOctets,
     maxLiteralSize: limits.literalOctets,
@@ -225,17 +223,8 @@ function options(access: MailboxAccess, limits: ImapLimits): ImapFlowOptions {
 }
 
 /** Before the session stands, a lost connection is one that was not made; the rest keeps its meaning. */
-function duringSignIn(error: unknown, where: string, by: 'a password' | 'an access token'): unknown {
+function duringSignIn(error: unknown): unknown {
   if (error instanceof IngestError && error.code === 'CONNECTION_LOST')
     return new IngestError('CONNECTION_FAILED', error.message, { cause: error.cause })
-  // imapflow's one failure without a code or an answer of the server.
-  if (error instanceof Error && error.message === 'Unsupported authentication mechanism')
-    return new IngestError(
-      'AUTHENTICATION_FAILED',
-      `${where}: the server offers no way to sign in with ${by}`,
-      {
-        cause: error,
-      },
-    )
   return error
 }

@@ -12,22 +12,44 @@ export interface ListedFolder {
 }
 
 const INBOX = 'INBOX'
+/** The first personal one: prefix and separator. */
+const NAMESPACE = /^\* NAMESPACE \(\("((?:[^"\\]|\\.)*)" (?:"\\?([^"])"|NIL)/i
 
-/** LIST "" "*": the folders that can be selected. imapflow puts INBOX and the special ones first, then goes by name. */
-export async function listFolders(connection: ImapConnection): Promise<readonly ListedFolder[]> {
-  const folders = await connection.run('LIST', () => connection.client.list({ listOnly: true }))
-  return folders.filter(selectable).map(({ path, flags }) => ({ path, uses: [...flags] }))
+/** The folders that can be selected, and the prefix of the personal namespace: `INBOX.` on servers that keep them below INBOX, else empty. */
+export interface ListedFolders {
+  readonly folders: readonly ListedFolder[]
+  readonly prefix: string
+}
+
+/** LIST "" "*", and NAMESPACE (RFC 2342). imapflow puts INBOX and the special folders first, then goes by name. */
+export async function listFolders(connection: ImapConnection): Promise<ListedFolders> {
+  let prefix = ''
+  const said = (line: string): void => {
+    const [, first, separator] = NAMESPACE.exec(line) ?? []
+    if (!first) return
+    prefix = first.replace(/\\(.)/g, '$1')
+    if (separator && !prefix.endsWith(separator)) prefix += separator
+  }
+  const before = connection.supports('NAMESPACE') ? ['NAMESPACE'] : []
+  const folders = await connection.run('LIST', () => connection.client.list({ listOnly: true }), {
+    along: { before, untagged: { said } },
+  })
+  return {
+    folders: folders.filter(selectable).map(({ path, flags }) => ({ path, uses: [...flags] })),
+    prefix,
+  }
 }
 
 /** The folders to drain. Where that is INBOX alone nothing is asked: it is there on every server (RFC 9051, 5.1). */
 export async function configuredFolders(
   connection: ImapConnection,
   access: MailboxAccess,
-  naming: { where: string; prefix: string },
-  list: () => Promise<readonly ListedFolder[]>,
+  list: () => Promise<ListedFolders>,
 ): Promise<readonly string[]> {
-  if (access.folders.length === 0 || !access.folders.every(isInbox))
-    return matchFolders(await list(), access, naming)
+  if (access.folders.length === 0 || !access.folders.every(isInbox)) {
+    const { folders, prefix } = await list()
+    return matchFolders(folders, access, { where: connection.where, prefix })
+  }
   takeAsListed(connection)
   return [INBOX]
 }

@@ -4,6 +4,9 @@ import { type FetchRow, FetchRowReader } from './imap-fetch-row.ts'
 import type { TakenSocket } from './imap-transport.ts'
 import { ImapWire, type Piece } from './imap-wire.ts'
 
+/** What reading needs of a connection, signed in or not. */
+export type ImapLine = Pick<ImapConnection, 'limits' | 'where' | 'run' | 'translate'>
+
 export type Line = Extract<Piece, { kind: 'line' }>
 
 const BYE = /^\* BYE(?: \[[^\]]*\])?(?: (.*))?$/i
@@ -19,14 +22,14 @@ export class ImapReader {
   doing = 'FETCH'
   /** What the server said of its leaving. */
   byeReason: string | undefined
-  readonly #connection: ImapConnection
+  readonly #connection: ImapLine
   readonly #socket: TakenSocket
   readonly #wire: ImapWire
   /** Waiting that is left for the answer at hand. */
   #leftMs = 0
 
   constructor(
-    connection: ImapConnection,
+    connection: ImapLine,
     socket: TakenSocket,
     { lineOctets, literalOctets }: { readonly lineOctets: number; readonly literalOctets: number },
   ) {

@@ -1,10 +1,13 @@
 import { connect as connectNet, type Socket } from 'node:net'
 import type { Writable } from 'node:stream'
-import { connect as connectTls } from 'node:tls'
-import type { ImapTransport, ImapTransportOptions } from 'imapflow'
+import { connect as connectTls, TLSSocket } from 'node:tls'
+import type { ImapTransport } from 'imapflow'
+import type { MailboxAccess } from './mailbox.ts'
+import { bareHost, tlsOptions } from './tls.ts'
 
-// The socket under imapflow, which can be taken from it between two commands. imapflow lets others bring the socket (its option
-// `transport`) and reads by piping it into one stream; this is all that is relied on here.
+// The socket under imapflow. We open it and sign in on it; imapflow gets it as a connection that begins signed in (PREAUTH; RFC 9051, 7.1.4),
+// and it can be taken from it between two commands. imapflow lets others bring the socket (its option `transport`), writes to it, and reads by
+// piping it into one stream; this is all that is relied on here.
 
 /** The socket while it is taken. Nothing is read from it beyond `readAheadOctets` unless somebody takes it. */
 export interface TakenSocket {
@@ -15,15 +18,24 @@ export interface TakenSocket {
   /** Nothing will arrive any more; what did is still there to `read`. */
   readonly ended: boolean
   write(octets: string): void
+  /** What imapflow writes next goes between the two, in one piece. */
+  surround(before: string, behind: string): Surrounding
   /** Lets imapflow read octets, whole responses only. Resolves when it takes more. */
   pass(octets: Buffer): Promise<void>
   /** imapflow reads again, `unread` first. */
   giveBack(unread: Buffer): void
 }
 
+export interface Surrounding {
+  /** Resolves when imapflow has written; without what is behind where it waits in the middle of a command (a literal). */
+  readonly written: Promise<'all' | 'without what is behind'>
+  cancel(): void
+}
+
 export interface ImapSocket {
-  /** For imapflow. One connection. */
-  readonly transport: ImapTransport
+  /** `none` without TLS. */
+  readonly tls: string
+  readonly certificateSha256: string | undefined
   /** Resolves when what imapflow has read ends with a line, so that the next octet begins a response, or when nothing will come. */
   lineEnd(): Promise<void>
   /**
@@ -31,63 +43,117 @@ export interface ImapSocket {
    * again from `giveBack` on.
    */
   take(readAheadOctets: number, idleMs: number): TakenSocket | undefined
+  /** Shakes hands (STARTTLS; RFC 9051, 6.2.1). Nothing may have arrived that was not read. It is another socket from then on, and is not taken. */
+  startTls(access: MailboxAccess): Promise<void>
+  /**
+   * For imapflow: the connection as it stands, taken and nothing under way, with `capabilities`. What imapflow asks first is answered here: it
+   * wants to know the prefix of a namespace, which we never want it to add.
+   */
+  introduce(taken: TakenSocket, unread: Buffer, capabilities: readonly string[]): ImapTransport
+  destroy(): void
 }
 
 const LF = 0x0a
+/** By which imapflow asks for the prefix, as the server can. */
+const ROOT = /^(\S+) (?:NAMESPACE|LIST "" "")\r\n$/
+/** A whole one, without literals. */
+const COMMAND = /^[^\r\n]*(?<!\{\d+\+?\})\r\n$/
+/** What may stand in a response code without being quoted. */
+const ATOM = /^[\w!#$&'+,\-./:;<=>?@^`|~]+$/
 
-export function imapSocket(): ImapSocket {
-  let socket: Socket | undefined
+/** Connects, and with `tls: implicit` shakes hands. Rejects with what the socket fails with, then and later told to `failed`. */
+export async function openImapSocket(
+  access: MailboxAccess,
+  failed: (error: Error) => void,
+  opened: (destroy: () => void) => void,
+): Promise<ImapSocket> {
+  const address = { host: bareHost(access.host), port: access.port }
+  let socket: Socket =
+    access.tls === 'implicit' ? connectTls({ port: access.port, ...tlsOptions(access) }) : connectNet(address)
   let reader: Writable | undefined
   let midLine = false
-
-  function watched(opened: Socket): Socket {
-    socket = opened
-    opened.setNoDelay(true)
-    const { pipe } = opened
-    opened.pipe = ((destination: Writable, ...more: []) => {
-      reader = destination
-      opened.on('data', follow)
-      return pipe.call(opened, destination, ...more)
-    }) as typeof pipe
-    return opened
-  }
+  opened(() => socket.destroy())
+  await settled(socket, access.tls === 'implicit' ? 'secureConnect' : 'connect', failed)
+  socket.setNoDelay(true)
 
   const follow = (octets: Buffer): void => {
     midLine = octets[octets.length - 1] !== LF
   }
 
   return {
-    transport: {
-      connect: (options, onConnect) =>
-        watched(
-          options.secure
-            ? connectTls(destinationOf(options), onConnect)
-            : connectNet({ host: options.host, port: options.port }, onConnect),
-        ),
-      upgrade(plain, options, onSecure) {
-        socket?.off('data', follow)
-        return watched(connectTls({ ...destinationOf(options), socket: plain }, onSecure))
-      },
+    get tls() {
+      return socket instanceof TLSSocket ? (socket.getProtocol() ?? 'TLS') : 'none'
+    },
+    get certificateSha256() {
+      if (!(socket instanceof TLSSocket)) return undefined
+      return socket.getPeerCertificate().fingerprint256?.replaceAll(':', '').toLowerCase()
     },
 
     async lineEnd() {
-      if (midLine && socket && !socket.destroyed) await eventOf(socket, 'data', 'close')
+      if (midLine && !socket.destroyed) await eventOf(socket, 'data', 'close')
     },
 
     take(readAheadOctets, idleMs) {
-      if (!socket || !reader) throw new TypeError('there is no connection to take')
-      return midLine && !socket.destroyed ? undefined : taken(socket, reader, follow, readAheadOctets, idleMs)
+      if (midLine && !socket.destroyed) return undefined
+      return taken(socket, () => reader, follow, readAheadOctets, idleMs)
     },
+
+    async startTls(again) {
+      socket = connectTls({ socket, ...tlsOptions(again) })
+      await settled(socket, 'secureConnect', failed)
+    },
+
+    introduce(held, unread, capabilities) {
+      const { pipe, write } = socket
+      const known = capabilities.filter((name) => name !== 'ID' && ATOM.test(name))
+      const say = (text: string): void => void reader?.write(text, 'latin1')
+      socket.pipe = ((destination: Writable) => {
+        reader = destination
+        socket.pipe = ((again: Writable) => pipe.call(socket.on('data', follow), again)) as typeof pipe
+        say(`* PREAUTH [CAPABILITY ${known.join(' ')}] signed in\r\n`)
+        return destination
+      }) as typeof pipe
+      socket.write = ((octets: Buffer) => {
+        socket.write = write
+        const [, tag = ''] = ROOT.exec(octets.toString('latin1')) ?? []
+        if (tag !== '')
+          say(`* NAMESPACE (("" "/")) NIL NIL\r\n* LIST (\\Noselect) "/" ""\r\n${tag} OK done\r\n`)
+        held.giveBack(unread)
+        return tag !== '' || write.call(socket, octets)
+      }) as typeof write
+      return {
+        connect(_, onConnect) {
+          setImmediate(onConnect)
+          return socket
+        },
+      }
+    },
+
+    destroy: () => socket.destroy(),
   }
 }
 
-function destinationOf({ host, port, servername, tls }: ImapTransportOptions) {
-  return { host, port, ...(servername === undefined ? {} : { servername }), ...tls }
+/** Resolves with `event`; an error before it rejects, and each one is told to `failed`: without a listener it would end the process. */
+function settled(
+  socket: Socket,
+  event: 'connect' | 'secureConnect',
+  failed: (error: Error) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.on('error', (error) => {
+      failed(error)
+      reject(error)
+    })
+    socket.once('close', () =>
+      reject(Object.assign(new Error('Connection closed'), { code: 'NoConnection' })),
+    )
+    socket.once(event, resolve)
+  })
 }
 
 function taken(
   socket: Socket,
-  reader: Writable,
+  readerNow: () => Writable | undefined,
   follow: (octets: Buffer) => void,
   readAheadOctets: number,
   idleMs: number,
@@ -106,8 +172,9 @@ function taken(
     ended = true
     wake()
   }
+  const reader = readerNow()
   socket.setTimeout(0)
-  socket.unpipe(reader)
+  if (reader) socket.unpipe(reader)
   socket.off('data', follow)
   socket.on('data', arrive).once('end', end).once('close', end).resume()
 
@@ -132,8 +199,26 @@ function taken(
       // What cannot be sent any more is told by the answer that does not come.
       if (socket.writable) socket.write(octets, 'latin1')
     },
+    surround(before, behind) {
+      const { write } = socket
+      const written = new Promise<'all' | 'without what is behind'>((resolve) => {
+        socket.write = ((octets: Buffer) => {
+          socket.write = write
+          const all = COMMAND.test(octets.toString('latin1'))
+          resolve(all ? 'all' : 'without what is behind')
+          const pieces = [Buffer.from(before, 'latin1'), octets, Buffer.from(all ? behind : '', 'latin1')]
+          return write.call(socket, Buffer.concat(pieces))
+        }) as typeof write
+      })
+      return {
+        written,
+        cancel() {
+          socket.write = write
+        },
+      }
+    },
     async pass(octets) {
-      if (!reader.destroyed && !reader.write(octets)) await eventOf(reader, 'drain', 'close')
+      if (reader && !reader.destroyed && !reader.write(octets)) await eventOf(reader, 'drain', 'close')
     },
     giveBack(unread) {
       socket.off('data', arrive).off('end', end).off('close', end).pause()
@@ -141,7 +226,8 @@ function taken(
       const all = Buffer.concat([unread, ...chunks])
       if (all.length > 0) socket.unshift(all)
       socket.setTimeout(idleMs)
-      socket.pipe(reader)
+      const back = readerNow()
+      if (back) socket.pipe(back)
     },
   }
 }

@@ -28,7 +28,6 @@ function imapWatch(access: MailboxAccess, connection: ImapConnection, listener: 
     client.close()
     throw causeOf(connection)
   }
-  const naming = { where, prefix: connection.namespacePrefix }
   let canIdle = connection.supports('IDLE')
   /** Commands that end IDLE and are not answered yet. */
   let asked = 0
@@ -66,7 +65,11 @@ function imapWatch(access: MailboxAccess, connection: ImapConnection, listener: 
       return canIdle
     },
 
-    folders: () => command(async () => matchFolders(await listFolders(connection), access, naming)),
+    folders: () =>
+      command(async () => {
+        const { folders, prefix } = await listFolders(connection)
+        return matchFolders(folders, access, { where, prefix })
+      }),
 
     select: (folder) =>
       command(async () => {

@@ -8,7 +8,7 @@ import {
   configuredFolders,
   epochOf,
   folderStatus,
-  type ListedFolder,
+  type ListedFolders,
   listFolders,
   resolveFolder,
   takeAsListed,
@@ -31,13 +31,12 @@ export function imapOpener(limits: ImapLimits): OpenMailbox {
 
 function imapSession(access: MailboxAccess, connection: ImapConnection): MailboxSession {
   const { client, where } = connection
-  const naming = { where, prefix: connection.namespacePrefix }
   const known = new WeakMap<Listing, Known>()
-  let there: readonly ListedFolder[] | undefined
+  let there: ListedFolders | undefined
   let cap: number | undefined
   let closing: Promise<void> | undefined
 
-  const allFolders = async (): Promise<readonly ListedFolder[]> => {
+  const allFolders = async (): Promise<ListedFolders> => {
     there ??= await listFolders(connection)
     return there
   }
@@ -71,11 +70,11 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     acknowledgedBy: 'acknowledge',
 
     async folders() {
-      return configuredFolders(connection, access, naming, allFolders)
+      return configuredFolders(connection, access, allFolders)
     },
 
     async status() {
-      const folders = await configuredFolders(connection, access, naming, allFolders)
+      const folders = await configuredFolders(connection, access, allFolders)
       const statuses = []
       for (const folder of folders) statuses.push(await folderStatus(connection, folder))
       return statuses
@@ -105,8 +104,11 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     },
 
     async acknowledge(listing, ids, action) {
-      const target =
-        action.kind === 'move' ? resolveFolder(await allFolders(), action.folder, naming) : undefined
+      let target: string | undefined
+      if (action.kind === 'move') {
+        const { folders, prefix } = await allFolders()
+        target = resolveFolder(folders, action.folder, { where, prefix })
+      }
       await reselect(listing, 'writing')
       return acknowledgeMessages(connection, uidsOf(ids), action, target)
     },

@@ -1,4 +1,4 @@
-import { connect as connectNet, isIP, type OnReadOpts, type Socket } from 'node:net'
+import { connect as connectNet, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls, TLSSocket } from 'node:tls'
 import { IngestError } from '../errors.ts'
 import type { POP3 } from '../limits.ts'
@@ -7,6 +7,7 @@ import type { MailboxAccess } from './mailbox.ts'
 import { END_OF_BODY, Pop3Wire, parseStatus, type Status } from './pop3-wire.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { sessionCode } from './session-end.ts'
+import { bareHost, tlsOptions } from './tls.ts'
 
 /** A record of TLS has no more (RFC 8446, 5.1). */
 const RECORD_OCTETS = 16 * 1024
@@ -59,11 +60,11 @@ export class Pop3Connection {
         'TLS_UNAVAILABLE',
         `${where}: a log-in in clear is allowed to a loopback host only`,
       )
-    const address = { host: host.replace(/^\[(.*)\]$/, '$1'), port }
+    const address = { host: bareHost(host), port }
     let take: (octets: Buffer) => void = () => {}
     const socket =
       tls === 'implicit'
-        ? connectTls({ ...address, ...tlsOptions(access), ...intoOneBuffer((octets) => take(octets)) })
+        ? connectTls({ port, ...tlsOptions(access), ...intoOneBuffer((octets) => take(octets)) })
         : connectNet(address)
     const connection = new Pop3Connection(where, socket, limits, access)
     take = (octets) => connection.#take(octets)
@@ -91,7 +92,7 @@ export class Pop3Connection {
     const plain = this.#socket
     this.#unlisten()
     this.#wire = new Pop3Wire(this.#limits.lineOctets)
-    this.#socket = connectTls({ socket: plain, host: access.host, ...tlsOptions(access) })
+    this.#socket = connectTls({ socket: plain, ...tlsOptions(access) })
     this.#listen(this.#socket)
     await this.#until('secureConnect', 'STLS')
   }
@@ -286,13 +287,4 @@ function intoOneBuffer(take: (octets: Buffer) => void): { onread: OnReadOpts } {
     return true
   }
   return { onread: { buffer, callback } }
-}
-
-function tlsOptions({ host, ca }: MailboxAccess) {
-  return {
-    minVersion: 'TLSv1.2' as const,
-    // An address is compared with the certificate, and may not stand in SNI (RFC 6066, 3).
-    ...(isIP(host) ? {} : { servername: host }),
-    ...(ca === undefined ? {} : { ca }),
-  }
 }

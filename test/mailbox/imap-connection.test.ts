@@ -75,6 +75,7 @@ describe('IMAP connections', () => {
     const server = await script({ greeting: '* PREAUTH welcome\r\n', capabilities: 'IMAP4rev1 STARTTLS' })
 
     await refused(accessTo(server, { tls: 'starttls' }), { code: 'TLS_UNAVAILABLE', scope: 'mailbox' })
+    assert.deepEqual(server.commands, [])
   })
 
   test('plaintext injected after the answer to STARTTLS is refused', async () => {
@@ -116,13 +117,12 @@ describe('IMAP connections', () => {
 
   test('"authenticated but not connected" is throttling, wherever Exchange says it', async () => {
     const text = 'BAD User is authenticated but not connected.\r\n'
-    for (const command of [/^LOGIN/, /^NAMESPACE/]) {
-      const server = await script({
-        capabilities: 'IMAP4rev1 NAMESPACE',
-        answers: [[command, `{tag} ${text}`]],
-      })
-      await refused(accessTo(server), { code: 'THROTTLED', scope: 'session' })
-    }
+    const atLogIn = await script({ answers: [[/^LOGIN/, `{tag} ${text}`]] })
+    await refused(accessTo(atLogIn), { code: 'THROTTLED', scope: 'session' })
+    const later = await script({ answers: [[/^SELECT/, `{tag} ${text}`]] })
+    await withSession(openImap, accessTo(later), async (session) => {
+      await assert.rejects(session.list('INBOX'), { code: 'THROTTLED', scope: 'session' })
+    })
   })
 
   test('a server without a way to sign in by password says so', async () => {

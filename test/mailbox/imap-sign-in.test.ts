@@ -105,11 +105,15 @@ describe('IMAP: an access token', () => {
 
 describe('IMAP: a password', () => {
   /** What the client sends after CAPABILITY to be let in, each line without its tag. */
-  async function said(capabilities: string, questions: readonly string[] = []): Promise<string[]> {
+  async function said(
+    capabilities: string,
+    questions: readonly string[] = [],
+    end = '{tag} OK signed in\r\n',
+  ): Promise<string[]> {
     const waiting = [...questions]
     const ask = ({ tag, say }: { tag: string; say(text: string): void }): void => {
       const question = waiting.shift()
-      say(question === undefined ? `${tag} OK signed in\r\n` : `+ ${base64(question)}\r\n`)
+      say(question === undefined ? end.replace('{tag}', tag) : `+ ${base64(question)}\r\n`)
     }
     let tag = ''
     const server = await startScriptedImap({
@@ -131,7 +135,7 @@ describe('IMAP: a password', () => {
       const access = accessTo(server, { transcript: (line) => transcript.push(line) })
       await withSession(openImap, access, async () => {})
       assert.ok(!transcript.some((line) => line.includes('testpass') || line.includes(base64('testpass'))))
-      return [...server.lines].filter((line) => /LOGIN|AUTHENTICATE|^[A-Za-z0-9+/=]+$/.test(line))
+      return [...server.lines].filter((line) => / LOGIN|AUTHENTICATE|^[A-Za-z0-9+/=]+$/.test(line))
     } finally {
       await server.close()
     }
@@ -150,5 +154,98 @@ describe('IMAP: a password', () => {
       [lines[0]?.replace(/^\S+ /, ''), ...lines.slice(1)],
       ['AUTHENTICATE LOGIN', base64('testuser'), base64('testpass')],
     )
+  })
+
+  test('goes by PLAIN, in one step where the server takes it', async () => {
+    const plain = base64('\0testuser\0testpass')
+    const without = (lines: readonly string[]) => lines.map((line) => line.replace(/^\S+ (?=\S)/, ''))
+    assert.deepEqual(without(await said('IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=LOGIN')), [
+      `AUTHENTICATE PLAIN ${plain}`,
+    ])
+    assert.deepEqual(without(await said('IMAP4rev1 AUTH=PLAIN', [''])), ['AUTHENTICATE PLAIN', plain])
+  })
+
+  test('is not said a second time to a server that asks once more', async () => {
+    await assert.rejects(said('IMAP4rev1 AUTH=PLAIN', ['', 'again?'], '{tag} BAD cancelled\r\n'), {
+      code: 'AUTHENTICATION_FAILED',
+    })
+  })
+
+  test('with what no quoted string may hold is a literal of UTF-8, waited for where it has to be', async () => {
+    for (const [capabilities, lines] of [
+      ['IMAP4rev1', ['LOGIN "test\\"user" {8}', 'p\xc3\xa4ssw\xc3\xb6']],
+      ['IMAP4rev1 LITERAL+', ['LOGIN "test\\"user" {8+}', 'p\xc3\xa4ssw\xc3\xb6']],
+    ] as const) {
+      let tag = ''
+      const server = await startScriptedImap({
+        capabilities,
+        answers: [
+          [
+            /^LOGIN/,
+            (client) => {
+              tag = client.tag
+              if (!capabilities.includes('LITERAL')) client.say('+ go on\r\n')
+            },
+          ],
+          [/^$/, ({ say }) => say(`${tag} OK in\r\n`)],
+        ],
+      })
+      try {
+        const access = accessTo(server, { user: 'test"user', password: async () => 'pässwö' })
+        await withSession(openImap, access, async () => {})
+        const at = server.lines.findIndex((line) => line.includes('LOGIN'))
+        assert.deepEqual(
+          server.lines.slice(at, at + 2).map((line) => line.replace(/^\S+ (?=LOGIN)/, '')),
+          lines,
+        )
+      } finally {
+        await server.close()
+      }
+    }
+  })
+})
+
+describe('IMAP: what the server can do', () => {
+  const asks = async (options: Parameters<typeof startScriptedImap>[0]): Promise<readonly string[]> => {
+    const server = await startScriptedImap(options)
+    try {
+      await withSession(openImap, accessTo(server), async () => {})
+      return server.commands.filter((line) => !/^LOG(IN|OUT)/.test(line))
+    } finally {
+      await server.close()
+    }
+  }
+  const told = '[CAPABILITY IMAP4rev1 UIDPLUS]'
+
+  test('is asked for only where it is not said, before the log-in and after it', async () => {
+    assert.deepEqual(await asks({ greeting: `* OK ${told} hello\r\n` }), [])
+    assert.deepEqual(await asks({ greeting: '* OK hello\r\n' }), ['CAPABILITY'])
+    for (const answer of [`{tag} OK ${told} in\r\n`, '* CAPABILITY IMAP4rev1\r\n{tag} OK in\r\n'])
+      assert.deepEqual(await asks({ greeting: `* OK ${told} hello\r\n`, answers: [[/^LOGIN/, answer]] }), [])
+    assert.deepEqual(
+      await asks({ greeting: `* OK ${told} hello\r\n`, answers: [[/^LOGIN/, '{tag} OK in\r\n']] }),
+      ['CAPABILITY'],
+    )
+  })
+
+  test('is what it said before the log-in where it refuses to say', async () => {
+    const server = await startScriptedImap({
+      greeting: `* OK ${told} hello\r\n`,
+      answers: [
+        [/^LOGIN/, '{tag} OK in\r\n'],
+        [/^CAPABILITY/, '{tag} BAD what\r\n'],
+      ],
+    })
+    try {
+      await withSession(openImap, accessTo(server), async (session) =>
+        assert.deepEqual(session.server.capabilities, ['IMAP4rev1', 'UIDPLUS']),
+      )
+    } finally {
+      await server.close()
+    }
+  })
+
+  test('does not matter to a greeting that has signed in already', async () => {
+    assert.deepEqual(await asks({ greeting: `* PREAUTH ${told} hello\r\n` }), [])
   })
 })

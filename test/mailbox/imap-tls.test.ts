@@ -42,6 +42,23 @@ describe('IMAP over TLS', () => {
           )
       })
 
+      if (mode === 'starttls')
+        test('what the server said in clear that it can do counts for nothing under TLS', async () => {
+          const issued = authority.issue({ names: ['localhost'] })
+          const server = await startImapServer({ tells: true, tls: { mode, ...issued } })
+          servers.push(server)
+          const lines: string[] = []
+          const access = accessTo(server, {
+            tls: mode,
+            host: 'localhost',
+            ca: authority.caPem,
+            transcript: (line) => lines.push(line.replace(/^(C:) \S+ (\S+).*/, '$1 $2')),
+          })
+          await withSession(openImap, access, async () => {})
+          const sent = lines.filter((line) => line.startsWith('C:'))
+          assert.deepEqual(sent.slice(0, 3), ['C: STARTTLS', 'C: CAPABILITY', 'C: AUTHENTICATE'])
+        })
+
       const rejected = async (server: ImapServer, ca: string | undefined, message: RegExp): Promise<void> => {
         const access = accessTo(server, { tls: mode, host: 'localhost', ca })
         await assert.rejects(openImap(access), { code: 'CERTIFICATE_REJECTED', scope: 'mailbox', message })

@@ -26,6 +26,8 @@ export interface ImapServerOptions {
   readonly password?: string
   /** With it: `implicit` TLS, or STARTTLS offered. Without: in clear. */
   readonly tls?: { readonly mode: 'implicit' | 'starttls'; readonly keyPem: string; readonly certPem: string }
+  /** Says what it can do unasked, with its greeting and with the end of the log-in, and takes a log-in in one step, as most servers do. */
+  readonly tells?: boolean
   /** Extensions not to offer, to meet older servers. */
   readonly without?: readonly ('UIDPLUS' | 'MOVE' | 'UNSELECT' | 'CONDSTORE')[]
   /** Fixed, so that two starts serve the same mailbox. @default 1 */
@@ -85,6 +87,7 @@ export async function startImapServer(options: ImapServerOptions = {}): Promise<
   ]
   const plugins = offered.filter((plugin) => !(without as readonly string[]).includes(plugin))
   if (tls?.mode === 'starttls') plugins.push('STARTTLS')
+  if (options.tells) plugins.push('SASL-IR')
   const folder = (messages: readonly ServedMessage[]): object => ({
     uidvalidity: uidValidity,
     messages: messages.map(stored),
@@ -114,6 +117,7 @@ export async function startImapServer(options: ImapServerOptions = {}): Promise<
     if (tls?.mode !== 'implicit')
       socket.on('data', (octets: Buffer) => received.push(...octets.toString('latin1').trim().split('\r\n')))
   })
+  if (options.tells) hoodiecrow.server.prependListener('connection', telling)
   hoodiecrow.listen(options.port ?? 0, '127.0.0.1')
   await once(hoodiecrow.server, 'listening')
 
@@ -145,6 +149,23 @@ export async function startImapServer(options: ImapServerOptions = {}): Promise<
       await once(hoodiecrow.server, 'close')
     },
   }
+}
+
+function telling(socket: Socket): void {
+  const { write } = socket
+  const code = (offered: string): string => `OK [CAPABILITY IMAP4rev1 ${offered}]`
+  socket.write = ((said: string | Buffer) =>
+    write.call(
+      socket,
+      said
+        .toString('latin1')
+        .replace(/^\* OK(?= Hoodiecrow)/, `* ${code('ID SASL-IR AUTH=PLAIN')}`)
+        .replace(
+          /^(\S+) OK(?= User logged in)/,
+          `$1 ${code('ID ENABLE UIDPLUS MOVE CONDSTORE LITERAL+ NAMESPACE SPECIAL-USE UNSELECT')}`,
+        ),
+      'latin1',
+    )) as typeof write
 }
 
 function stored({
