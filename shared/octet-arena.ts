@@ -92,3 +92,10 @@ export class OctetArena {
 function roundedUp(octets: number): number {
   return Math.ceil(octets / GRAIN_OCTETS) * GRAIN_OCTETS
 }
+
+/** What to send to another thread, so that it reads octets where they lie; undefined for memory that it cannot see. */
+export function sharedView({ buffer, byteOffset, length }: Buffer): Uint8Array | undefined {
+  return (buffer as ArrayBufferLike) instanceof SharedArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, length)
+    : undefined
+}

@@ -19,6 +19,8 @@ import { octetsToStore, storedOctets } from './exact-octets.ts'
 import { errnoOf, toFileError } from './file-errors.ts'
 import { completePuts, endInterruptedPuts } from './file-incoming.ts'
 import { fileLayout } from './file-layout.ts'
+import { type Step, toError, writeStep } from './file-steps.ts'
+import { runSteps } from './file-threads.ts'
 import { walk } from './file-walk.ts'
 import { openFolderSync } from './folder-sync.ts'
 import { assertLegalKey } from './legal-key.ts'
@@ -137,39 +139,76 @@ export function openFileArchive(folder: string): Archive {
     const sidecar = { key, octets, sha256, contentType, writtenFor, storedAt, put }
     return {
       put,
+      name: path,
       write: () => writeDurably(path, [formatSidecar(sidecar)]),
-      commit: (name) => linkNew(path, name),
+      committed: () => {},
+      refused: (_, error) => {
+        throw error
+      },
       end: () => removeIfThere(path),
     }
   }
 
   async function putWith(metadata: Metadata, key: ObjectKey, body: Octets): Promise<PutResult> {
     const { put } = metadata
-    const { sha256 } = body
+    const { buffer, sha256 } = body
     const data = layout.incomingData(put)
+    const object = layout.object(key)
     const name = layout.sidecar(key)
-    let needed = false
+    let isDataThere = true
     try {
       await all([
-        writeDurably(
-          data,
-          octetsToStore(key, body, () => piecesOf(body)),
-        ),
+        // What is spooled is too large to be handed over in one piece.
+        buffer
+          ? Promise.resolve()
+          : writeDurably(
+              data,
+              octetsToStore(key, body, () => piecesOf(body)),
+            ),
         metadata.write(),
         folders.ensure(dirname(name)),
-        folders.ensure(dirname(layout.object(key))),
+        folders.ensure(dirname(object)),
       ])
-      await folders.sync(layout.incoming)
-      if (!(await metadata.commit(name))) return await taken(key, { path: data, sha256 })
-      // From the commit to the end others may complete it, and need the octets even if we fail.
-      needed = true
-      await folders.sync(dirname(name))
-      await complete({ key, put })
-      needed = false
-      return { outcome: 'created', versionId: undefined, retainUntil: undefined }
+      let before: Step[] = [
+        { do: 'assert-absent', path: object },
+        ...(buffer ? [writeStep(data, buffer)] : []),
+        { do: 'sync', folder: layout.incoming },
+      ]
+      while (true) {
+        const known = metadata.name
+        const failure = await runSteps([
+          ...before,
+          { do: 'link', path: known, name },
+          { do: 'sync', folder: dirname(name) },
+          { do: 'link', path: data, name: object },
+          { do: 'sync', folder: dirname(object) },
+          { do: 'unlink', path: data },
+        ])
+        const commit = before.length
+        if (!failure || failure.at > commit) {
+          metadata.committed(name)
+          // From the commit to the end others may complete it, and need the octets even if we fail.
+          isDataThere = false
+          if (failure) await finish(put, key)
+          return { outcome: 'created', versionId: undefined, retainUntil: undefined }
+        }
+        const isTaken = failure.errno === 'EEXIST'
+        if (isTaken && failure.at === 0) return await taken(key)
+        if (isTaken && failure.at === commit) return await taken(key, { path: data, sha256 })
+        if (failure.at < commit) throw toError(failure)
+        metadata.refused(known, toError(failure))
+        before = []
+      }
     } finally {
-      if (!needed) await all([removeIfThere(data), metadata.end()])
+      await all([isDataThere ? removeIfThere(data) : Promise.resolve(), metadata.end()])
     }
+  }
+
+  /** What is left of our own put after its commit. */
+  async function finish(put: string, key: ObjectKey): Promise<void> {
+    await folders.sync(dirname(layout.sidecar(key)))
+    await complete({ key, put })
+    await removeIfThere(layout.incomingData(put))
   }
 
   const archive: Archive = {
@@ -179,7 +218,8 @@ export function openFileArchive(folder: string): Archive {
     async put(key, body, options) {
       assertLegalKey(key)
       await prepare()
-      if (await statIfThere(layout.object(key))) return taken(key)
+      // What need not be written is not; the others are looked for where they are written.
+      if (!body.buffer && (await statIfThere(layout.object(key)))) return taken(key)
       const metadata = shared.join(key, body.sha256, options)
       try {
         if (metadata) return await putWith(metadata, key, body)

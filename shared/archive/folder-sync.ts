@@ -1,7 +1,8 @@
-import { mkdir, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makeFolder } from '../make-folder.ts'
-import { errnoOf } from './file-errors.ts'
+import { toError } from './file-steps.ts'
+import { runSteps } from './file-threads.ts'
 
 interface Turn {
   running: Promise<void>
@@ -48,10 +49,11 @@ export function openFolderSync(root: string): FolderSync {
     if (folder === root) return makeRoot()
     const parent = dirname(folder)
     await ensure(parent)
-    await mkdir(folder).catch((error: unknown) => {
-      if (errnoOf(error) !== 'EEXIST') throw error
-    })
-    await sync(parent)
+    const failure = await runSteps([
+      { do: 'make-folder', folder },
+      { do: 'sync', folder: parent },
+    ])
+    if (failure) throw toError(failure)
   }
 
   async function makeRoot(): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ObjectKey, Sha256 } from '../contract/ids.ts'
 import type { PutOptions } from './archive.ts'
-import { linkNew, removeIfThere, writeDurably } from './durable-file.ts'
+import { removeIfThere, writeDurably } from './durable-file.ts'
 import { errnoOf } from './file-errors.ts'
 import type { FileLayout } from './file-layout.ts'
 import { digestIn, formatSharedSidecar, sharedPut } from './sidecar.ts'
@@ -18,8 +18,12 @@ export interface Metadata {
   readonly put: string
   /** Resolves when it is on the disk, under a name in `.incoming` or another one. */
   write(): Promise<void>
-  /** The commit: gives it the name; false when the key is taken. */
-  commit(name: string): Promise<boolean>
+  /** A name that it has once it is written. The commit gives it another one, that of its key. */
+  readonly name: string
+  /** It was committed under this name, which no other put of the process can be. */
+  committed(name: string): void
+  /** It was not: link(2) failed with the error for `known`. Returns when the name has changed meanwhile, else throws: NotShared, or the error. */
+  refused(known: string, error: Error): void
   /** Removes what is only needed until the commit. */
   end(): Promise<void>
 }
@@ -57,14 +61,15 @@ class Group {
   readonly #text: Buffer
   readonly #keys = new Set<ObjectKey>()
   #written: Promise<void> | undefined
-  /** A name that it has. */
-  #name: string
+  #isIncoming = true
   #users = 0
+  /** A name that it has. */
+  name: string
   usable = true
 
   constructor(layout: FileLayout, { contentType, writtenFor }: PutOptions) {
     this.#incoming = layout.incomingSidecar(this.#id)
-    this.#name = this.#incoming
+    this.name = this.#incoming
     this.#text = formatSharedSidecar({
       contentType,
       writtenFor,
@@ -78,15 +83,35 @@ class Group {
     if (put === undefined || this.#keys.has(key)) return undefined
     this.#keys.add(key)
     this.#users++
-    return {
-      put,
-      write: () => {
-        this.#written ??= this.#write()
-        return this.#written
-      },
-      commit: (name) => this.#commit(name),
-      end: () => this.#leave(),
-    }
+    return new Share(this, put)
+  }
+
+  write(): Promise<void> {
+    this.#written ??= this.#write()
+    return this.#written
+  }
+
+  committed(name: string): void {
+    // That of an object will do from now on.
+    if (this.name === this.#incoming) this.name = name
+  }
+
+  refused(known: string, error: Error): void {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT' && known !== this.name) return
+    if (errno !== 'ENOENT' && errno !== 'EMLINK') throw error
+    this.usable = false
+    throw new NotShared('no further name', { cause: error })
+  }
+
+  /** Nothing is left in `.incoming` while no put is at it. */
+  async leave(): Promise<void> {
+    if (--this.#users > 0 || !this.#isIncoming) return
+    this.#isIncoming = false
+    // Nothing came of any of its puts.
+    if (this.name === this.#incoming) this.usable = false
+    await this.#written?.catch(() => undefined)
+    await removeIfThere(this.#incoming)
   }
 
   async #write(): Promise<void> {
@@ -98,33 +123,35 @@ class Group {
       throw error
     }
   }
+}
 
-  async #commit(name: string): Promise<boolean> {
-    while (true) {
-      const known = this.#name
-      try {
-        if (!(await linkNew(known, name))) return false
-      } catch (error) {
-        const errno = errnoOf(error)
-        if (errno === 'ENOENT' && known !== this.#name) continue
-        if (errno !== 'ENOENT' && errno !== 'EMLINK') throw error
-        this.usable = false
-        throw new NotShared('no further name', { cause: error })
-      }
-      // From now on that of an object will do: nothing is left in `.incoming` for as long as the process lives.
-      if (this.#name === this.#incoming) {
-        this.#name = name
-        await removeIfThere(this.#incoming)
-      }
-      return true
-    }
+/** A group's metadata for one of its puts. */
+class Share implements Metadata {
+  readonly #group: Group
+  readonly put: string
+
+  constructor(group: Group, put: string) {
+    this.#group = group
+    this.put = put
   }
 
-  async #leave(): Promise<void> {
-    if (--this.#users > 0 || this.#name !== this.#incoming) return
-    // Nothing came of any of its puts.
-    this.usable = false
-    await this.#written?.catch(() => undefined)
-    await removeIfThere(this.#incoming)
+  get name(): string {
+    return this.#group.name
+  }
+
+  write(): Promise<void> {
+    return this.#group.write()
+  }
+
+  committed(name: string): void {
+    this.#group.committed(name)
+  }
+
+  refused(known: string, error: Error): void {
+    this.#group.refused(known, error)
+  }
+
+  end(): Promise<void> {
+    return this.#group.leave()
   }
 }

@@ -1,8 +1,8 @@
-import { getCompileCacheDir } from 'node:module'
-import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { PARSER } from '../limits.ts'
+import { sharedView } from '../octet-arena.ts'
 import type { Octets } from '../octets.ts'
+import { workerEnvironment } from '../worker-environment.ts'
 import { OctetRing } from './octet-ring.ts'
 import type { Answer, Job } from './protocol.ts'
 
@@ -44,7 +44,7 @@ export class PoolWorker {
     this.#limits = limits
     this.#events = events
     this.#thread = new Worker(url, {
-      env: environment(),
+      env: workerEnvironment(),
       execArgv: [],
       name: 'mailsluice-parser',
       resourceLimits: {
@@ -77,8 +77,9 @@ export class PoolWorker {
       this.#thread.postMessage({ id, fields, path: path as string } satisfies Job)
       return
     }
-    if ((buffer.buffer as ArrayBufferLike) instanceof SharedArrayBuffer) {
-      this.#thread.postMessage({ id, fields, octets: viewOf(buffer) } satisfies Job)
+    const shared = sharedView(buffer)
+    if (shared) {
+      this.#thread.postMessage({ id, fields, octets: shared } satisfies Job)
       return
     }
     const lent = this.#ring.lend(buffer)
@@ -140,16 +141,4 @@ export class PoolWorker {
     void this.#thread.terminate()
     this.#events.ended(ending)
   }
-}
-
-/** What is sent of a Buffer comes as one of these; to send a Buffer itself costs more. */
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength)
-}
-
-/** Nothing of the process's own, but where it keeps compiled modules if it does: with them a worker is there in a fifth of the time. */
-function environment(): NodeJS.ProcessEnv {
-  const folder = getCompileCacheDir()
-  // It has a folder in there for its version of Node, and adds that by itself.
-  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import files, { mkdtemp, rm } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -7,6 +8,8 @@ import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import type { PutResult } from '../../shared/archive/archive.ts'
 import { openFileArchive } from '../../shared/archive/file.ts'
+import type { Job } from '../../shared/archive/file.worker.ts'
+import { doSteps } from '../../shared/archive/file-steps.ts'
 import { type DrainId, mailboxId } from '../../shared/contract/ids.ts'
 import { parseRawKey, rawKey } from '../../shared/contract/object-key.ts'
 import { DRAIN } from '../../shared/limits.ts'
@@ -219,11 +222,11 @@ test('a put into an archive of files makes one file, and what its segment has in
     })
   await put(bodies.pop() as Octets, 1)
   await put(bodies.pop() as Octets, 2)
-  const calls = { lstat: 0, open: 0, link: 0, unlink: 0, mkdir: 0 }
-  for (const name of Object.keys(calls) as (keyof typeof calls)[]) {
+  const calls: string[] = []
+  for (const name of ['lstat', 'open', 'link', 'unlink', 'mkdir'] as const) {
     const original = files[name] as (...args: unknown[]) => Promise<unknown>
     t.mock.method(files, name, (...args: unknown[]) => {
-      calls[name]++
+      calls.push(name)
       return original(...args)
     })
   }
@@ -232,10 +235,47 @@ test('a put into an archive of files makes one file, and what its segment has in
     t.mock.restoreAll()
     syncBuiltinESMExports()
   })
+  const jobs: Job[] = []
+  const { postMessage } = Worker.prototype
+  t.mock.method(Worker.prototype, 'postMessage', function (this: Worker, sent: readonly Job[]) {
+    jobs.push(...sent)
+    postMessage.call(this, sent)
+  })
 
   for (const body of bodies) assert.equal((await put(body, 2)).outcome, 'created')
 
-  const puts = bodies.length
-  // Opened: the file, and three folders to bring its names to the disk.
-  assert.deepEqual(calls, { lstat: puts, open: 4 * puts, link: 2 * puts, unlink: puts, mkdir: 0 })
+  assert.deepEqual(calls, [])
+  assert.deepEqual(
+    jobs.map(({ steps }) => steps.map((step) => step.do)),
+    bodies.map(() => [
+      'assert-absent',
+      'write',
+      'sync',
+      // The commit, and what it commits.
+      ...['link', 'sync', 'link', 'sync'],
+      'unlink',
+    ]),
+  )
+})
+
+test('a folder that several puts have to bring to the disk is brought there once for those that are done abreast', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'mailsluice-costs-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const names = Array.from({ length: 8 }, (_, number) => join(folder, `${number}`))
+  const synced = t.mock.method(fs, 'fsyncSync')
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  })
+
+  const failures = doSteps(
+    names.map((path) => [
+      { do: 'write', path, octets: Buffer.from('x') },
+      { do: 'sync', folder },
+    ]),
+  )
+
+  assert.deepEqual(failures, Array(8).fill(undefined))
+  assert.equal(synced.mock.callCount(), names.length + 1)
 })
