@@ -170,7 +170,7 @@ class Drain {
     const { session, writer, context, tally, maxOctets } = work
     const { dryRun } = this.#options
     work.progress('listing', folder, 0, 0)
-    const listing = await session.list(folder)
+    const listing = await session.list(folder, context.ledger.seen[folder]?.uidNext)
     tally.listed += listing.ids.length
     const { epoch } = listing
     if (!dryRun) await noticeReset(listing, work)

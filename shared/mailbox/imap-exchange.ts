@@ -21,7 +21,7 @@ export interface Untagged {
 export interface Along {
   /** Sent before it; whether they are refused does not matter. */
   readonly before?: readonly string[]
-  /** Sent after it, and of no effect where it fails. Rows and numbers are theirs. */
+  /** Sent after it, which may hold no literal, and of no effect where it fails. Rows and numbers are theirs. */
   readonly behind?: readonly string[]
   readonly untagged?: Untagged
   /** For each of `behind` undefined, or why it was refused. */
@@ -140,13 +140,14 @@ class Flight {
     })
   }
 
-  async #written(working: Promise<unknown>, surrounding: Surrounding): Promise<void> {
-    const written = await Promise.race([surrounding.written, working.then(() => 'nothing' as const)])
-    this.#asked = written !== 'nothing'
-    this.#behindSent = written === 'all'
-    if (written === 'all') this.#sent(this.#behind)
-    if (written !== 'nothing') return
-    surrounding.cancel()
+  async #written(working: Promise<unknown>, { written, cancel }: Surrounding): Promise<void> {
+    this.#asked = await Promise.race([written.then(() => true), working.then(() => false)])
+    if (this.#asked) {
+      this.#sent(this.#behind)
+      this.#behindSent = true
+      return
+    }
+    cancel()
     this.#socket.write(linesOf(this.#before))
   }
 

@@ -2,7 +2,7 @@ import type { SearchObject } from 'imapflow'
 import type { Uid } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
 import type { ImapConnection } from './imap-connection.ts'
-import { exchange } from './imap-exchange.ts'
+import { type Along, exchange } from './imap-exchange.ts'
 import { sizeIn } from './imap-row.ts'
 import type { Search } from './mailbox.ts'
 import { isUid, sortedUids } from './uid-set.ts'
@@ -29,15 +29,38 @@ const NOTHING: Walked = { uids: [], longest: 0 }
 const MAX_UID = 0xffff_ffff
 const MOST_WINDOWS = 100
 
+/** SEARCH of all and the sizes of some, sent in one flight. */
+export interface Asked {
+  /** Undefined when the server refuses the search. */
+  uids: readonly Uid[] | undefined
+  readonly sizes: Map<Uid, number>
+}
+
+/**
+ * The same to be sent along with SELECT, which does not wait to be told how many there are: for a folder whose UIDNEXT was `lastUidNext`, so that
+ * one answer can hold them, and what has come since has the UIDs that follow. Undefined where that is not so.
+ */
+export function askAlong(
+  { limits }: ImapConnection,
+  lastUidNext: number | undefined,
+): { readonly asked: Asked; readonly along: Along } | undefined {
+  if (!isUid(lastUidNext) || lastUidNext > limits.searchAnswerUids) return undefined
+  const { asked, ...along } = askingFor(
+    `UID FETCH ${lastUidNext}:${lastUidNext + limits.sizesWithSearch - 1} (UID RFC822.SIZE)`,
+  )
+  return { asked, along }
+}
+
 /**
  * Lists the selected folder: SEARCH, in windows when one answer would be too long or the server cuts its answers, then FETCH
- * when it still disagrees with EXISTS.
+ * when it still disagrees with EXISTS. `before`: what was asked along with SELECT.
  */
-export async function searchAll(connection: ImapConnection): Promise<AllUids> {
-  const sizes = new Map<Uid, number>()
-  if (exists(connection) === 0) return { uids: [], sizes, cap: undefined }
+export async function searchAll(connection: ImapConnection, before?: Asked): Promise<AllUids> {
+  if (exists(connection) === 0) return { uids: [], sizes: new Map(), cap: undefined }
   const fits = exists(connection) <= connection.limits.searchAnswerUids
-  const first = fits ? await askForAll(connection, sizes) : undefined
+  // A server that takes nothing behind SELECT may take it now.
+  const asked = before?.uids ? before : fits ? await askForAll(connection) : undefined
+  const { uids: first, sizes } = asked ?? { uids: undefined, sizes: new Map<Uid, number>() }
   if (first && first.length >= exists(connection)) return { uids: first, sizes, cap: undefined }
   const cap = first && first.length > 0 ? first.length : undefined
   const walked = fits && cap === undefined ? NOTHING : await walk(connection, cap ?? Infinity)
@@ -79,25 +102,34 @@ export function criteriaOf(search: Search): SearchObject {
   return criteria
 }
 
-/** SEARCH of all and the sizes of the newest, in one go. Undefined when the server refuses the search. */
-async function askForAll(connection: ImapConnection, sizes: Map<Uid, number>): Promise<Uid[] | undefined> {
+/** SEARCH of all and the sizes of the newest. */
+async function askForAll(connection: ImapConnection): Promise<Asked> {
   const last = exists(connection)
   const first = Math.max(1, last - connection.limits.sizesWithSearch + 1)
+  const { asked, behind, untagged, answered } = askingFor(`FETCH ${first}:${last} (UID RFC822.SIZE)`)
+  answered(await exchange(connection, behind, untagged))
+  return asked
+}
+
+function askingFor(sizes: string) {
+  const asked: Asked = { uids: undefined, sizes: new Map() }
   const found: Uid[] = []
-  const [refused] = await exchange(
-    connection,
-    ['UID SEARCH ALL', `FETCH ${first}:${last} (UID RFC822.SIZE)`],
-    {
+  return {
+    asked,
+    behind: ['UID SEARCH ALL', sizes],
+    untagged: {
       row(row) {
         const size = sizeIn(row)
-        if (size !== undefined) sizes.set(row.uid, size)
+        if (size !== undefined) asked.sizes.set(row.uid, size)
       },
       found(numbers) {
         for (const number of numbers) if (isUid(number)) found.push(number)
       },
     },
-  )
-  return refused ? undefined : sortedUids(found)
+    answered([refused]) {
+      if (!refused) asked.uids = sortedUids(found)
+    },
+  } satisfies Along & { readonly asked: Asked }
 }
 
 /** Halves every window whose answer is as long as the longest answer so far: only a shorter one is known to be complete. */

@@ -18,7 +18,7 @@ export interface TakenSocket {
   /** Nothing will arrive any more; what did is still there to `read`. */
   readonly ended: boolean
   write(octets: string): void
-  /** What imapflow writes next goes between the two, in one piece. */
+  /** What imapflow writes next goes between the two, in one piece. `behind` where that is a whole command: one without a literal. */
   surround(before: string, behind: string): Surrounding
   /** Lets imapflow read octets, whole responses only. Resolves when it takes more. */
   pass(octets: Buffer): Promise<void>
@@ -27,8 +27,8 @@ export interface TakenSocket {
 }
 
 export interface Surrounding {
-  /** Resolves when imapflow has written; without what is behind where it waits in the middle of a command (a literal). */
-  readonly written: Promise<'all' | 'without what is behind'>
+  /** Resolves when imapflow has written. */
+  readonly written: Promise<void>
   cancel(): void
 }
 
@@ -56,8 +56,6 @@ export interface ImapSocket {
 const LF = 0x0a
 /** By which imapflow asks for the prefix, as the server can. */
 const ROOT = /^(\S+) (?:NAMESPACE|LIST "" "")\r\n$/
-/** A whole one, without literals. */
-const COMMAND = /^[^\r\n]*(?<!\{\d+\+?\})\r\n$/
 /** What may stand in a response code without being quoted. */
 const ATOM = /^[\w!#$&'+,\-./:;<=>?@^`|~]+$/
 
@@ -201,13 +199,14 @@ function taken(
     },
     surround(before, behind) {
       const { write } = socket
-      const written = new Promise<'all' | 'without what is behind'>((resolve) => {
+      const written = new Promise<void>((resolve) => {
         socket.write = ((octets: Buffer) => {
           socket.write = write
-          const all = COMMAND.test(octets.toString('latin1'))
-          resolve(all ? 'all' : 'without what is behind')
-          const pieces = [Buffer.from(before, 'latin1'), octets, Buffer.from(all ? behind : '', 'latin1')]
-          return write.call(socket, Buffer.concat(pieces))
+          resolve()
+          return write.call(
+            socket,
+            Buffer.concat([Buffer.from(before, 'latin1'), octets, Buffer.from(behind, 'latin1')]),
+          )
         }) as typeof write
       })
       return {

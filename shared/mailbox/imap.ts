@@ -3,6 +3,7 @@ import { IngestError } from '../errors.ts'
 import { IMAP } from '../limits.ts'
 import { acknowledgeMessages, findOutstanding } from './imap-acknowledge.ts'
 import { connectImap, type ImapConnection, type ImapLimits } from './imap-connection.ts'
+import type { Along } from './imap-exchange.ts'
 import { fetchMessages } from './imap-fetch.ts'
 import {
   configuredFolders,
@@ -14,7 +15,7 @@ import {
   takeAsListed,
 } from './imap-folders.ts'
 import { type Known, knowing } from './imap-known.ts'
-import { criteriaOf, searchAll, searchAmong } from './imap-search.ts'
+import { askAlong, criteriaOf, searchAll, searchAmong } from './imap-search.ts'
 import type { Listing, MailboxAccess, MailboxSession, OpenMailbox, ServerId } from './mailbox.ts'
 import { isUid, sortedUids } from './uid-set.ts'
 
@@ -41,12 +42,16 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     return there
   }
 
-  async function select(folder: string): Promise<{ epoch: Listing['epoch']; uidNext: number | undefined }> {
+  async function select(
+    folder: string,
+    along?: Along,
+  ): Promise<{ epoch: Listing['epoch']; uidNext: number | undefined }> {
     if (folder === 'INBOX') takeAsListed(connection)
     // imapflow asks LIST and LSUB before it selects a folder that it has not listed.
     else await allFolders()
     const mailbox = await connection.run(`SELECT ${folder}`, () => client.mailboxOpen(folder), {
       refused: 'FOLDER_MISSING',
+      ...(along && { along }),
     })
     return { epoch: epochOf(mailbox.uidValidity, folder, where), uidNext: mailbox.uidNext || undefined }
   }
@@ -80,9 +85,10 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
       return statuses
     },
 
-    async list(folder) {
-      const { epoch, uidNext } = await select(folder)
-      const all = await searchAll(connection)
+    async list(folder, lastUidNext) {
+      const { asked, along } = askAlong(connection, lastUidNext) ?? {}
+      const { epoch, uidNext } = await select(folder, along)
+      const all = await searchAll(connection, asked)
       cap = all.cap
       const selected =
         access.search && (await searchAmong(connection, all.uids, criteriaOf(access.search), cap))

@@ -133,9 +133,10 @@ export interface MailboxSession {
   status(): Promise<readonly FolderStatus[]>
   /**
    * Selects the folder and lists it. Changes nothing on the server, flags included, but \Recent, which goes to whoever selects a folder first
-   * (and which RFC 9051 no longer has).
+   * (and which RFC 9051 no longer has). `lastUidNext`: UIDNEXT of the last listing, if there was one; then fewer round trips are needed, and a
+   * wrong one only costs some again.
    */
-  list(folder: string): Promise<Listing>
+  list(folder: string, lastUidNext?: number): Promise<Listing>
   /**
    * Fetches messages of a listed folder, in any order, reading ahead as the protocol allows. Never sets \Seen.
    * What concerns one message is yielded, what concerns the session is thrown. Break out of it only to end the session.

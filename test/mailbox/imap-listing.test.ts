@@ -100,6 +100,131 @@ describe('IMAP, before the first message', () => {
     assert.deepEqual(asked, ['FETCH 7:10', 'UID FETCH 9:10', 'UID FETCH 1:6', 'UID FETCH 1:10'])
   })
 
+  describe('a folder whose UIDNEXT was known', () => {
+    const UIDNEXT = 9
+    /** UIDs 1 to 10, of which 9 and 10 have come since. */
+    const answers: NonNullable<ScriptedImapOptions['answers']> = [
+      [
+        /^UID FETCH 9:508 \(UID RFC822\.SIZE\)/,
+        `${fetchRow(9, { size: 5 })}${fetchRow(10, { size: 5 })}{tag} OK done\r\n`,
+      ],
+      [
+        /^UID FETCH/,
+        ({ line, say }) => {
+          const source = line.includes('BODY') ? { source: 'hello' } : {}
+          say(
+            `${uidsAsked(line)
+              .map((uid) => fetchRow(uid, { size: 5, ...source }))
+              .join('')}{tag} OK done\r\n`,
+          )
+        },
+      ],
+    ]
+    async function listed(options: ScriptedImapOptions, lastUidNext: number): Promise<readonly string[]> {
+      const server = await startScriptedImap({ exists: 10, ...options })
+      servers.push(server)
+      await withSession(openImap, accessTo(server), async (session) => {
+        const listing = await session.list('INBOX', lastUidNext)
+        assert.deepEqual(listing.ids, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+        const newest = { ...listing, ids: listing.ids.slice(-2) }
+        assert.equal((await collect(session, newest, { of: listing })).length, 2)
+      })
+      return server.commands.slice(server.commands.indexOf('SELECT INBOX') + 1)
+    }
+
+    test('is searched, and the sizes of what has come are asked for, without waiting to be told how much there is', async () => {
+      const seen: string[] = []
+      let answered = (): void => {}
+      const all = [/^SELECT/, /^UID SEARCH ALL/, /^UID FETCH 9:508/] as const
+      const server = await startScriptedImap({
+        exists: 10,
+        answers: all.map((command, at) => [
+          command,
+          ({ line, say }) => {
+            seen.push(line)
+            // Nothing is answered before all have come.
+            const before = answered
+            answered = () => {
+              before()
+              if (at === 0)
+                say('* 10 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 11] ok\r\n{tag} OK done\r\n')
+              else if (at === 1) say('* SEARCH 1 2 3 4 5 6 7 8 9 10\r\n{tag} OK done\r\n')
+              else say(`${fetchRow(9, { size: 5 })}{tag} OK done\r\n`)
+            }
+            if (seen.length === all.length) answered()
+          },
+        ]),
+      })
+      servers.push(server)
+      await withSession(openImap, accessTo(server), async (session) =>
+        assert.equal((await session.list('INBOX', UIDNEXT)).ids.length, 10),
+      )
+    })
+
+    test('costs no command for sizes when its new messages are fetched', async () => {
+      assert.deepEqual(
+        (await listed({ answers }, UIDNEXT)).map((line) => line.replace(/ \(.*BODY.*/, ' …')),
+        ['UID SEARCH ALL', 'UID FETCH 9:508 (UID RFC822.SIZE)', 'UID FETCH 9:10 …', 'LOGOUT'],
+      )
+    })
+
+    test('is listed right where the server takes nothing behind SELECT, or tells no sizes', async () => {
+      const refusing: ScriptedImapOptions['answers'] = [
+        [
+          /^UID SEARCH ALL/,
+          ({ times, say }) =>
+            say(
+              times === 0
+                ? '{tag} BAD one at a time\r\n'
+                : '* SEARCH 1 2 3 4 5 6 7 8 9 10\r\n{tag} OK done\r\n',
+            ),
+        ],
+        [/^UID FETCH 9:508/, 'BAD what\r\n'],
+      ]
+      for (const odd of [
+        refusing,
+        [[/^UID FETCH 9:508/, '{tag} NO\r\n'] as const],
+        [[/^UID FETCH 9:508/, '* 10 EXISTS\r\n+ what\r\n{tag} OK done\r\n'] as const],
+      ])
+        await listed({ answers: [...odd, ...answers] }, UIDNEXT)
+    })
+
+    test('takes nothing for its own that is said before it is selected', async () => {
+      const commands = await listed(
+        {
+          answers: [
+            [
+              /^SELECT/,
+              `* SEARCH 99\r\n${fetchRow(9, { size: 77 })}* 10 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n{tag} OK done\r\n`,
+            ],
+            [/^UID FETCH 9:508/, '{tag} OK done\r\n'],
+            ...answers,
+          ],
+        },
+        UIDNEXT,
+      )
+      assert.ok(commands.some((line) => line.startsWith('UID FETCH 9:10 (UID RFC822.SIZE)')))
+    })
+
+    test('is not searched before it is known how much there is, where that may be too much for one answer', async () => {
+      const commands = await listed({ answers }, IMAP.searchAnswerUids + 1)
+      assert.deepEqual(commands.slice(0, 2), ['UID SEARCH ALL', 'FETCH 1:10 (UID RFC822.SIZE)'])
+    })
+
+    test('that is gone is missing, whatever the server says to what was asked of it', async () => {
+      const server = await startScriptedImap({
+        answers: [
+          [/^SELECT/, '{tag} NO no such mailbox\r\n'],
+          [/^UID/, '{tag} NO [UNAVAILABLE] nothing is selected\r\n'],
+        ],
+      })
+      servers.push(server)
+      await withSession(openImap, accessTo(server), async (session) => {
+        await assert.rejects(session.list('INBOX', UIDNEXT), { code: 'FOLDER_MISSING' })
+      })
+    })
+  })
+
   test('a listing is right whatever the server says in between, and whether it tells the sizes or not', async () => {
     const between =
       '* 4 EXISTS\r\n* OK [ALERT] x {y}\r\n* 2 FETCH (FLAGS (\\Seen))\r\n* SEARCHED 9\r\nM7 OK what\r\n+ go\r\n'
