@@ -2,7 +2,10 @@ import { mkdirSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import type { SendMessageBatchCommandInput } from '@aws-sdk/client-sqs'
 import type { buildApp } from 'fauxqs'
+import { IngestError } from '../errors.ts'
+import type { BatchAnswer } from './sqs.ts'
 
 // The SQS server behind --local: fauxqs, its parts put together here. Its own `startFauxqs` listens on every interface of the machine,
 // which would hand mail to the network, and names queues by hosts that do not resolve; both are fixed in it, so its modules are
@@ -11,6 +14,12 @@ import type { buildApp } from 'fauxqs'
 export interface LocalServer {
   /** `http://127.0.0.1:PORT`. */
   readonly endpoint: string
+  /**
+   * SendMessageBatch of this process itself. Those that come in one go are one transaction: a batch sent to the endpoint waits for the disk by itself, and
+   * takes ten times as long. Resolves to undefined for a batch that the server refuses: sent to the endpoint, it is told why. Rejects with
+   * QUEUE_UNAVAILABLE when the events cannot be kept.
+   */
+  sendMessageBatch(input: SendMessageBatchCommandInput): Promise<BatchAnswer | undefined>
   stop(): Promise<void>
 }
 
@@ -56,6 +65,8 @@ interface Modules {
   readonly SnsStore: new () => object
   readonly S3Store: new () => object
   readonly PersistenceManager: new (folder: string) => Persistence
+  readonly sendMessageBatch: (input: SendMessageBatchCommandInput, store: SqsStore) => BatchAnswer
+  readonly SqsError: new () => Error
 }
 
 async function loadModules(): Promise<Modules> {
@@ -67,6 +78,8 @@ async function loadModules(): Promise<Modules> {
     './sns/snsStore.js',
     './s3/s3Store.js',
     './persistence.js',
+    './sqs/actions/sendMessageBatch.js',
+    './common/errors.js',
   ]
   const loaded = (await Promise.all(parts.map((part) => import(new URL(part, main).href)))) as object[]
   const modules = Object.assign({}, ...loaded) as Modules
@@ -107,7 +120,8 @@ export async function startLocalServer(
   folder: string,
   { port, instance }: { readonly port: number | undefined; readonly instance: string },
 ): Promise<LocalServer> {
-  const { buildApp, SqsStore, SnsStore, S3Store, PersistenceManager } = await loadModules()
+  const modules = await loadModules()
+  const { buildApp, SqsStore, SnsStore, S3Store, PersistenceManager } = modules
   const data = join(folder, 'data')
   mkdirSync(data, { recursive: true })
   const sqsStore = new SqsStore()
@@ -141,11 +155,58 @@ export async function startLocalServer(
     })
     const endpoint = new URL(address).origin
     for (const queue of sqsStore.allQueues()) queue.url = `${endpoint}${new URL(queue.url).pathname}`
-    return { endpoint, stop: () => app.close() }
+    return {
+      endpoint,
+      sendMessageBatch: batchesTogether(modules, sqsStore, persistence),
+      stop: () => app.close(),
+    }
   } catch (error) {
     await app.close()
     throw error
   }
+}
+
+interface Waiting {
+  readonly input: SendMessageBatchCommandInput
+  resolve(answer: BatchAnswer | undefined): void
+  reject(error: Error): void
+}
+
+function batchesTogether(
+  { sendMessageBatch, SqsError }: Modules,
+  store: SqsStore,
+  persistence: Persistence,
+): LocalServer['sendMessageBatch'] {
+  let waiting: Waiting[] = []
+  function send(): void {
+    const batches = waiting
+    waiting = []
+    const answers: (BatchAnswer | undefined)[] = []
+    try {
+      persistence.transaction(() => {
+        for (const { input } of batches) answers.push(answered(input))
+      })
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      const error = new IngestError('QUEUE_UNAVAILABLE', `the events cannot be kept: ${reason}`, { cause })
+      for (const { reject } of batches) reject(error)
+      return
+    }
+    for (const [index, { resolve }] of batches.entries()) resolve(answers[index])
+  }
+  /** A batch that is refused as a whole is so before anything of it is taken. */
+  function answered(input: SendMessageBatchCommandInput): BatchAnswer | undefined {
+    try {
+      return sendMessageBatch(input, store)
+    } catch (error) {
+      if (error instanceof SqsError) return undefined
+      throw error
+    }
+  }
+  return (input) =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ input, resolve, reject }) === 1) setImmediate(send)
+    })
 }
 
 /** What fauxqs 2.4.1 gets wrong when its queues are kept on disk. */

@@ -8,7 +8,7 @@ import { parseSqsAddress } from '../contract/queue-address.ts'
 import { IngestError } from '../errors.ts'
 import { QUEUE } from '../limits.ts'
 import { isDamaged, lockFolder } from './folder-lock.ts'
-import { INSTANCE_PATH, startLocalServer } from './local-server.ts'
+import { INSTANCE_PATH, type LocalServer, startLocalServer } from './local-server.ts'
 import type { EventQueues } from './queue.ts'
 import { openSqsQueues } from './sqs.ts'
 
@@ -29,7 +29,7 @@ export interface LocalQueues extends EventQueues {
 interface Served {
   readonly endpoint: string
   /** Undefined when another process serves. */
-  readonly stop: (() => Promise<void>) | undefined
+  readonly server: LocalServer | undefined
 }
 
 /**
@@ -55,10 +55,11 @@ export async function openLocalQueues(options: {
     region: LOCAL_REGION,
     credentials: LOCAL_CREDENTIALS,
     endpoint: async () => served.endpoint,
+    inProcess: async (input) => served.server?.sendMessageBatch(input),
     // Many requests find the server gone at the same time; one looks for the next.
     reconnect: () => {
       moving ??= (async () => {
-        if (!served.stop && !closing) served = await serveOrJoin(folder)
+        if (!served.server && !closing) served = await serveOrJoin(folder)
       })().finally(() => {
         moving = undefined
       })
@@ -69,7 +70,7 @@ export async function openLocalQueues(options: {
     await createQueues(served.endpoint, Object.values(names))
   } catch (error) {
     queues.close()
-    await served.stop?.()
+    await served.server?.stop()
     throw error
   }
   return {
@@ -82,7 +83,7 @@ export async function openLocalQueues(options: {
         queues.close()
         // Who is about to take over would serve for ever.
         await moving?.catch(() => undefined)
-        await served.stop?.()
+        await served.server?.stop()
       })()
       return closing
     },
@@ -102,7 +103,7 @@ async function serveOrJoin(folder: string): Promise<Served> {
     const lock = take(folder)
     if (lock) return serve(folder, file, lock)
     const told = readEndpoint(file)
-    if (told && (await answers(told))) return { endpoint: told.endpoint, stop: undefined }
+    if (told && (await answers(told))) return { endpoint: told.endpoint, server: undefined }
     await sleep(LOOK_MS)
   } while (performance.now() < until)
   throw new IngestError(
@@ -114,9 +115,10 @@ async function serveOrJoin(folder: string): Promise<Served> {
 async function serve(folder: string, file: string, lock: { release(): void }): Promise<Served> {
   try {
     const instance = randomUUID()
-    const { endpoint, stop } = await startLocalServer(folder, { port: portOf(readEndpoint(file)), instance })
+    const server = await startLocalServer(folder, { port: portOf(readEndpoint(file)), instance })
+    const { endpoint } = server
     await writeFile(file, JSON.stringify({ endpoint, instance } satisfies Endpoint))
-    return { endpoint, stop: () => stop().finally(() => lock.release()) }
+    return { endpoint, server: { ...server, stop: () => server.stop().finally(() => lock.release()) } }
   } catch (cause) {
     lock.release()
     throw unusable(folder, cause)

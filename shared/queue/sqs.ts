@@ -8,6 +8,8 @@ import {
   GetQueueUrlCommand,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
+  type SendMessageBatchCommandInput,
+  type SendMessageBatchCommandOutput,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { parseSqsAddress, type SqsAddress } from '../contract/queue-address.ts'
@@ -24,6 +26,8 @@ import {
   toQueueError,
 } from './sqs-errors.ts'
 
+export type BatchAnswer = Pick<SendMessageBatchCommandOutput, 'Successful' | 'Failed'>
+
 export interface SqsOptions {
   /** Queue name, URL or ARN by the name that routes use. */
   readonly queues: Readonly<Record<string, string>>
@@ -38,6 +42,8 @@ export interface SqsOptions {
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
   /** @default QUEUE.requestMs */
   readonly requestMs?: number | undefined
+  /** Takes a SendMessageBatch in place of the endpoint, for a server that is in this process; undefined for one that it does not take. */
+  readonly inProcess?: ((input: SendMessageBatchCommandInput) => Promise<BatchAnswer | undefined>) | undefined
   /** Called when nobody listens at the endpoint or a connection broke, before a request is tried a last time. */
   readonly reconnect?: (() => Promise<void>) | undefined
 }
@@ -154,7 +160,7 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
     entries: readonly Entry[],
   ): Promise<Map<number, Failure>> {
     const { address, client, url } = target
-    const command = new SendMessageBatchCommand({
+    const input: SendMessageBatchCommandInput = {
       QueueUrl: url,
       Entries: entries.map(({ event }, index) => ({
         Id: String(index),
@@ -162,9 +168,11 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
         MessageGroupId: sqsId(event.group),
         ...(address.fifo ? { MessageDeduplicationId: sqsId(event.id) } : {}),
       })),
-    })
+    }
     try {
-      const answer = await request(where, () => client.send(command))
+      const answer =
+        (await options.inProcess?.(input)) ??
+        (await request(where, () => client.send(new SendMessageBatchCommand(input))))
       const accepted = new Set(answer.Successful?.map(({ Id }) => Id))
       const refusals = new Map(answer.Failed?.map((failure) => [failure.Id, failure]))
       const failures = new Map<number, Failure>()

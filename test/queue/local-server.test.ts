@@ -13,7 +13,10 @@ import {
   ReceiveMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs'
-import { LOCAL_CREDENTIALS, LOCAL_REGION } from '../../shared/queue/local.ts'
+import { IngestError } from '../../shared/errors.ts'
+import { LOCAL_CREDENTIALS, LOCAL_REGION, type LocalQueues } from '../../shared/queue/local.ts'
+import type { EventQueues } from '../../shared/queue/queue.ts'
+import { openSqsQueues } from '../../shared/queue/sqs.ts'
 import { event } from '../contract/queue.ts'
 import { drained, openQueues, temporaryFolder } from '../support/local-queues.ts'
 
@@ -119,49 +122,100 @@ describe('a server of local queues', () => {
     assert.deepEqual(await drained(await openQueues(folder)), ['one'])
   })
 
-  test('whose disk is full takes nothing, and keeps what is sent again when it is not', async () => {
-    const folder = await temporaryFolder()
-    const queues = await openQueues(folder)
-    const database = new DatabaseSync(join(folder, 'data', 'fauxqs.db'))
-    after(() => database.close())
-    database.exec("CREATE TRIGGER full BEFORE INSERT ON sqs_messages BEGIN SELECT RAISE(ABORT, 'full'); END")
-    for (const queue of ['default', 'orders']) {
-      const [refused] = await queues.send(queue, [event('one')])
-      assert.equal(refused?.sent, false)
-    }
-    database.exec('DROP TRIGGER full')
+  for (const [who, sender] of [
+    ['its own process', async (queues: LocalQueues): Promise<EventQueues> => queues],
+    ['another one', openAtEndpoint],
+  ] as const) {
+    test(`whose disk is full takes nothing from ${who}, and keeps what is sent again when it is not`, async () => {
+      const folder = await temporaryFolder()
+      const queues = await openQueues(folder)
+      const { send } = await sender(queues)
+      const database = new DatabaseSync(join(folder, 'data', 'fauxqs.db'))
+      after(() => database.close())
+      database.exec(
+        "CREATE TRIGGER full BEFORE INSERT ON sqs_messages BEGIN SELECT RAISE(ABORT, 'full'); END",
+      )
+      for (const queue of ['default', 'orders']) {
+        const [refused] = await send(queue, [event('one')])
+        assert.equal(refused?.sent, false)
+      }
+      database.exec('DROP TRIGGER full')
 
-    for (const queue of ['default', 'orders']) {
-      assert.deepEqual(await queues.send(queue, [event('one')]), [{ sent: true }])
-      assert.deepEqual(await drained(queues, queue), ['one'])
-    }
+      for (const queue of ['default', 'orders']) {
+        assert.deepEqual(await send(queue, [event('one')]), [{ sent: true }])
+        assert.deepEqual(await drained(queues, queue), ['one'])
+      }
+    })
+
+    test(`keeps all of a batch of ${who} or nothing: what was on its way when the disk was full is kept when it is sent again`, async () => {
+      const folder = await temporaryFolder()
+      const queues = await openQueues(folder)
+      const { send } = await sender(queues)
+      const batch = ['one', 'two', 'three'].map((id) => event(id))
+      const database = new DatabaseSync(join(folder, 'data', 'fauxqs.db'))
+      after(() => database.close())
+      database.exec(
+        `CREATE TRIGGER full BEFORE INSERT ON sqs_messages WHEN (SELECT count(*) FROM sqs_messages) = 2
+         BEGIN SELECT RAISE(ABORT, 'full'); END`,
+      )
+      const kept = () => database.prepare('SELECT count(*) AS kept FROM sqs_messages').get()?.kept
+      for (const queue of ['default', 'orders']) {
+        const refused = await send(queue, batch)
+        assert.deepEqual(
+          refused.map(({ sent }) => sent),
+          [false, false, false],
+        )
+        assert.equal(kept(), 0)
+      }
+      database.exec('DROP TRIGGER full')
+
+      for (const queue of ['default', 'orders']) await send(queue, batch)
+      assert.equal(kept(), 6)
+    })
+  }
+
+  test('brings the batches that its own process sends in one go to the disk together', async (t) => {
+    const queues = await openQueues(await temporaryFolder())
+    await queues.send('default', [event('first')])
+    const commits = t.mock.method(DatabaseSync.prototype, 'exec')
+
+    await Promise.all(Array.from({ length: 8 }, (_, n) => queues.send('default', [event(`${n}`)])))
+
+    assert.deepEqual(
+      commits.mock.calls.map((call) => call.arguments[0]),
+      ['BEGIN', 'COMMIT'],
+    )
+    assert.equal((await drained(queues)).length, 9)
   })
 
-  test('keeps all of a batch or nothing: what was on its way when the disk was full is kept when it is sent again', async () => {
-    const folder = await temporaryFolder()
-    const queues = await openQueues(folder)
-    const batch = ['one', 'two', 'three'].map((id) => event(id))
-    const database = new DatabaseSync(join(folder, 'data', 'fauxqs.db'))
-    after(() => database.close())
-    database.exec(
-      `CREATE TRIGGER full BEFORE INSERT ON sqs_messages WHEN (SELECT count(*) FROM sqs_messages) = 2
-       BEGIN SELECT RAISE(ABORT, 'full'); END`,
-    )
-    const kept = () => database.prepare('SELECT count(*) AS kept FROM sqs_messages').get()?.kept
-    for (const queue of ['default', 'orders']) {
-      const refused = await queues.send(queue, batch)
-      assert.deepEqual(
-        refused.map(({ sent }) => sent),
-        [false, false, false],
-      )
-      assert.equal(kept(), 0)
-    }
-    database.exec('DROP TRIGGER full')
+  test('says of a batch that it does not take what SQS says', async () => {
+    const queues = await openQueues(await temporaryFolder())
+    await fetch(queues.endpoint, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.DeleteQueue' },
+      body: JSON.stringify({ QueueUrl: (await queues.check('default')).url }),
+    })
 
-    for (const queue of ['default', 'orders']) await queues.send(queue, batch)
-    assert.equal(kept(), 6)
+    await assert.rejects(queues.send('default', [event('one')]), (error) => {
+      assert.ok(error instanceof IngestError)
+      assert.equal(error.code, 'QUEUE_MISSING')
+      return true
+    })
   })
 })
+
+/** As another process that uses the same folder sends. */
+async function openAtEndpoint({ endpoint, check }: LocalQueues): Promise<EventQueues> {
+  const urls = ['default', 'orders'].map(async (name) => [name, (await check(name)).url] as const)
+  const queues = openSqsQueues({
+    queues: Object.fromEntries(await Promise.all(urls)),
+    region: LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
+    endpoint: async () => endpoint,
+  })
+  after(() => queues.close())
+  return queues
+}
 
 async function reached(port: number, address: string): Promise<boolean> {
   const socket = connect({ port, host: address, timeout: 2000 })
