@@ -99,7 +99,7 @@ export const IMAP = {
   responseTokens: 200_000,
   connectMs: 15 * SECOND,
   greetingMs: 15 * SECOND,
-  /** From the first packet to a signed-in session: about eight round trips. */
+  /** From the first packet to a signed-in session: eight round trips at most, where most servers need four. */
   signInMs: 45 * SECOND,
   /** Nothing received for this long: the session is dead. */
   idleMs: 60 * SECOND,
@@ -111,14 +111,16 @@ export const IMAP = {
   logoutMs: 5 * SECOND,
   /** UIDs whose sizes are asked for in one FETCH and remembered, so that not every segment costs a round trip. */
   sizeWindowMessages: 10_000,
-  /** Newest messages whose sizes are asked for together with what there is: 22 KiB, and no round trip before they are fetched. */
+  /** Messages whose sizes are asked for together with what there is, the first that may be new: 22 KiB, and no round trip before they are fetched. */
   sizesWithSearch: 500,
   /** Characters of the UID set in one command: RFC 7162, 4 advises lines of at most 8192 octets. */
   uidSetCharacters: 6_000,
   /** UIDs in one SEARCH: servers cap results (1,000 at Yahoo), so ranges are walked and halved when a page is full. */
   searchWindowUids: 100_000,
-  /** UIDs that one answer to SEARCH may hold: at up to 11 characters each they stay below `lineOctets`. */
+  /** UIDs that imapflow may get in one answer to SEARCH: at up to 11 characters each they stay below `lineOctets`. */
   searchAnswerUids: 1_000_000,
+  /** UIDs of one folder: 80 MB, and more than servers are known to keep in one. */
+  listedUids: 10_000_000,
 } as const
 
 /** The parser: hostile mail must not cost more than this. */

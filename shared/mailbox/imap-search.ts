@@ -1,7 +1,7 @@
 import type { SearchObject } from 'imapflow'
 import type { Uid } from '../contract/ids.ts'
 import { IngestError } from '../errors.ts'
-import type { ImapConnection } from './imap-connection.ts'
+import type { ImapConnection, ImapLimits } from './imap-connection.ts'
 import { type Along, exchange } from './imap-exchange.ts'
 import { sizeIn } from './imap-row.ts'
 import type { Search } from './mailbox.ts'
@@ -37,17 +37,16 @@ export interface Asked {
 }
 
 /**
- * The same to be sent along with SELECT, which does not wait to be told how many there are: for a folder whose UIDNEXT was `lastUidNext`, so that
- * one answer can hold them, and what has come since has the UIDs that follow. Undefined where that is not so.
+ * The same to be sent along with SELECT, which does not wait to be told how many there are: the sizes of what has come since UIDNEXT was
+ * `lastUidNext`, for it has the UIDs that follow.
  */
 export function askAlong(
   { limits }: ImapConnection,
   lastUidNext: number | undefined,
-): { readonly asked: Asked; readonly along: Along } | undefined {
-  if (!isUid(lastUidNext) || lastUidNext > limits.searchAnswerUids) return undefined
-  const { asked, ...along } = askingFor(
-    `UID FETCH ${lastUidNext}:${lastUidNext + limits.sizesWithSearch - 1} (UID RFC822.SIZE)`,
-  )
+): { readonly asked: Asked; readonly along: Along } {
+  const low = isUid(lastUidNext) ? lastUidNext : 1
+  const high = Math.min(MAX_UID, low + limits.sizesWithSearch - 1)
+  const { asked, ...along } = askingFor(limits, `UID FETCH ${low}:${high} (UID RFC822.SIZE)`)
   return { asked, along }
 }
 
@@ -106,12 +105,15 @@ export function criteriaOf(search: Search): SearchObject {
 async function askForAll(connection: ImapConnection): Promise<Asked> {
   const last = exists(connection)
   const first = Math.max(1, last - connection.limits.sizesWithSearch + 1)
-  const { asked, behind, untagged, answered } = askingFor(`FETCH ${first}:${last} (UID RFC822.SIZE)`)
+  const { asked, behind, untagged, answered } = askingFor(
+    connection.limits,
+    `FETCH ${first}:${last} (UID RFC822.SIZE)`,
+  )
   answered(await exchange(connection, behind, untagged))
   return asked
 }
 
-function askingFor(sizes: string) {
+function askingFor({ listedUids }: ImapLimits, sizes: string) {
   const asked: Asked = { uids: undefined, sizes: new Map() }
   const found: Uid[] = []
   return {
@@ -124,6 +126,8 @@ function askingFor(sizes: string) {
       },
       found(numbers) {
         for (const number of numbers) if (isUid(number)) found.push(number)
+        if (found.length > listedUids)
+          throw new IngestError('PROTOCOL_VIOLATION', `SEARCH: an answer of more than ${listedUids} messages`)
       },
     },
     answered([refused]) {

@@ -4,11 +4,16 @@ import { IngestError } from '../errors.ts'
 //
 //   response   line, CRLF; a line that ends in {n} is followed by n octets and goes on after them with a line of the same response
 //
-// What a line says is not looked at here. LF alone ends a line, too.
+// What a line says is not looked at here, but for one: an answer to SEARCH may be longer than any line may be, and may as well come in several
+// (RFC 3501, 7.2.5), so that a long one is handed on as such. LF alone ends a line, too.
 
 const LF = 0x0a
 const CR = 0x0d
 const CLOSING_BRACE = 0x7d
+const SPACE = 0x20
+const SEARCH = '* SEARCH '
+/** Of an answer to SEARCH, handed on at once. */
+const SEARCH_OCTETS = 64 * 1024
 
 export type Piece =
   | {
@@ -55,10 +60,11 @@ export class ImapWire {
     if (lineOctets > this.#limits.lineOctets) throw tooLong('line of', this.#limits.lineOctets)
     this.#allow(lineOctets)
     if (end < 0) {
+      const cut = this.#within || lineOctets < SEARCH_OCTETS ? -1 : this.#chunk.lastIndexOf(SPACE)
       if (this.#chunk.length > 0) this.#parts.push(this.#chunk)
       this.#partsOctets = lineOctets
       this.#chunk = this.#chunk.subarray(this.#chunk.length)
-      return undefined
+      return cut < 0 ? undefined : this.#searchSoFar()
     }
     this.#parts.push(this.#chunk.subarray(0, end + 1))
     this.#chunk = this.#chunk.subarray(end + 1)
@@ -85,6 +91,17 @@ export class ImapWire {
   rest(): Buffer {
     if (this.#within) throw new TypeError('a response has been taken in part')
     return Buffer.concat([...this.#parts, this.#chunk])
+  }
+
+  /** The numbers so far; the line goes on as if it had begun behind them. Its last part has a space. */
+  #searchSoFar(): Piece | undefined {
+    const begin = Buffer.concat(this.#parts.slice(0, SEARCH.length)).toString('latin1', 0, SEARCH.length)
+    if (begin.toUpperCase() !== SEARCH) return undefined
+    const line = Buffer.concat(this.#parts)
+    const last = line.lastIndexOf(SPACE)
+    this.#parts = [Buffer.from(SEARCH), line.subarray(last + 1)]
+    this.#partsOctets = SEARCH.length + line.length - last - 1
+    return { kind: 'line', text: line.toString('latin1', 0, last), literalOctets: undefined }
   }
 
   #literal(): Piece | undefined {

@@ -86,7 +86,7 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     },
 
     async list(folder, lastUidNext) {
-      const { asked, along } = askAlong(connection, lastUidNext) ?? {}
+      const { asked, along } = askAlong(connection, lastUidNext)
       const { epoch, uidNext } = await select(folder, along)
       const all = await searchAll(connection, asked)
       cap = all.cap

@@ -125,4 +125,31 @@ describe('IMAP responses that are too long', () => {
     refused(`* {250}\r\n${'x'.repeat(250)} {250}\r\n`, /response of more than 400 octets/)
     assert.equal(readResponses([Buffer.from('* a\r\n'.repeat(500))]).responses.length, 500)
   })
+
+  test('an answer to SEARCH may be longer than any line, and comes in several then', () => {
+    const limits = { lineOctets: 100_000, literalOctets: 300, responseOctets: 100_000 }
+    const numbers = Array.from({ length: 100_000 }, (_, index) => 1_000_000 + index * 3)
+    const octets = Buffer.from(`* search ${numbers.join(' ')}\r\nM1 OK done\r\n`)
+    for (const size of [1, 4_099, 70_001]) {
+      const pieces = []
+      for (let at = 0; at < octets.length; at += size) pieces.push(octets.subarray(at, at + size))
+      const { responses } = readResponses(pieces, limits)
+      assert.deepEqual(responses.pop(), ['M1 OK done'])
+      assert.ok(responses.length > 1 && responses.every(([text]) => /^\* SEARCH \d/i.test(text ?? '')))
+      assert.deepEqual(
+        responses.flatMap(([text = '']) => text.slice('* SEARCH '.length).trim().split(' ')).map(Number),
+        numbers,
+      )
+    }
+    // What stands behind a literal begins no response.
+    const within = ['* 1 FETCH (X {1}', 'x', `* SEARCH ${'1 '.repeat(40_000)})`]
+    const [first, literal, last] = within
+    const response = Buffer.from(`${first}\r\n${literal}${last}\r\n`)
+    const cut = [response.subarray(0, 70_000), response.subarray(70_000)]
+    assert.deepEqual(readResponses(cut, limits).responses, [within])
+    for (const endless of [`* SEARCH ${'1'.repeat(200_000)}`, `* SEARCHED ${'1 '.repeat(90_000)}`]) {
+      const pieces = [0, 1, 2].map((at) => Buffer.from(endless.slice(at * 70_000, (at + 1) * 70_000)))
+      assert.throws(() => readResponses(pieces, limits), /line of more than/)
+    }
+  })
 })
