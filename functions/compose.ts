@@ -2,9 +2,7 @@ import { type MailboxConfig, portOf } from '../shared/contract/config.ts'
 import type { Credentials, LoginSecret } from '../shared/credentials/credentials.ts'
 import { maskError, maskOf } from '../shared/credentials/masking.ts'
 import { signIn } from '../shared/credentials/sign-in.ts'
-import { openImap } from '../shared/mailbox/imap.ts'
-import type { MailboxAccess, MailboxSession } from '../shared/mailbox/mailbox.ts'
-import { openPop3 } from '../shared/mailbox/pop3.ts'
+import type { MailboxAccess, MailboxSession, OpenMailbox } from '../shared/mailbox/mailbox.ts'
 
 // Which adapter stands behind a mailbox. The command line and the Lambdas build from here, so that they run on the same ones.
 
@@ -19,7 +17,16 @@ export interface AccessOptions {
 
 /** How a drain, probe or check opens the mailbox. */
 export function mailboxOpener(mailbox: MailboxConfig, options: AccessOptions): () => Promise<MailboxSession> {
-  return entry(mailbox, options, mailbox.protocol === 'imap' ? openImap : openPop3)
+  return entry(mailbox, options, async (access) => {
+    const open = await adapterOf(mailbox.protocol)
+    return open(access)
+  })
+}
+
+/** Loaded when it is needed: half of what a drain by POP3 loaded was IMAP. */
+async function adapterOf(protocol: MailboxConfig['protocol']): Promise<OpenMailbox> {
+  if (protocol === 'imap') return (await import('../shared/mailbox/imap.ts')).openImap
+  return (await import('../shared/mailbox/pop3.ts')).openPop3
 }
 
 /** How a mailbox is entered by `open`. What it signs in with is asked for at every opening, so that a changed one counts at once. */

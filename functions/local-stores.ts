@@ -5,7 +5,7 @@ import { openFileAudit } from '../shared/archive/file-audit.ts'
 import { openFileCustody } from '../shared/archive/file-custody.ts'
 import type { Config } from '../shared/contract/config.ts'
 import { openFileDerived } from '../shared/derived/file.ts'
-import { type LocalQueues, openLocalQueues } from '../shared/queue/local.ts'
+import type { LocalQueues } from '../shared/queue/local.ts'
 import { openFileState } from '../shared/state/file.ts'
 import type { Stores } from './stores.ts'
 
@@ -14,7 +14,9 @@ export function openLocalStores(config: Pick<Config, 'queues'>, folder: string):
   const root = resolve(folder)
   let opened: Promise<LocalQueues> | undefined
   const queues = (): Promise<LocalQueues> => {
-    opened ??= openLocalQueues({ folder: join(root, 'queues'), queues: config.queues })
+    opened ??= import('../shared/queue/local.ts').then(({ openLocalQueues }) =>
+      openLocalQueues({ folder: join(root, 'queues'), queues: config.queues }),
+    )
     return opened
   }
   return {
@@ -23,6 +25,7 @@ export function openLocalStores(config: Pick<Config, 'queues'>, folder: string):
     state: openFileState(join(root, 'state')),
     derived: openFileDerived(join(root, 'derived')),
     queues: {
+      prepare: () => void queues().catch(() => undefined),
       send: async (queue, events) => (await queues()).send(queue, events),
       receive: async (queue, options) => (await queues()).receive(queue, options),
       check: async (queue) => (await queues()).check(queue),

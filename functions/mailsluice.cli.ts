@@ -2,24 +2,18 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import manifest from '../package.json' with { type: 'json' }
 import { PROVIDER_IDS } from '../shared/contract/providers.ts'
 import { ConfigurationError, IngestError } from '../shared/errors.ts'
-import { applyCommand } from './cli/apply.command.ts'
-import { getCommand, listCommand } from './cli/archive.command.ts'
-import { archiveVerifyCommand, type VerifyCommandOptions } from './cli/archive-verify.command.ts'
-import { authenticationCommand } from './cli/authentication.command.ts'
+import type { VerifyCommandOptions } from './cli/archive-verify.command.ts'
 import { addCatalogueCommands } from './cli/catalogue-commands.ts'
-import { checkCommand } from './cli/check.command.ts'
-import { type CostOptions, costCommand } from './cli/cost.command.ts'
+import type { CostOptions } from './cli/cost.command.ts'
 import { addCustodyCommands } from './cli/custody-commands.ts'
-import { type DrainCommandOptions, drainCommand } from './cli/drain.command.ts'
-import { type ReceiveOptions, receiveCommand, serveCommand } from './cli/events.command.ts'
-import { initCommand } from './cli/init.command.ts'
-import { showCommand, verifyCommand } from './cli/ledger.command.ts'
-import { type ReconcileCommandOptions, reconcileCommand } from './cli/ledger-reconcile.command.ts'
+import type { DrainCommandOptions } from './cli/drain.command.ts'
+import type { ReceiveOptions } from './cli/events.command.ts'
+import type { ReconcileCommandOptions } from './cli/ledger-reconcile.command.ts'
 import { describe, Output, type Terminal } from './cli/output.ts'
 import { addProofCommands } from './cli/proof-commands.ts'
 import { addQuarantineCommands } from './cli/quarantine.command.ts'
-import { type RelayCommandOptions, relayCommand } from './cli/relay.command.ts'
-import { type TestRoutesOptions, testRoutesCommand } from './cli/routes.command.ts'
+import type { RelayCommandOptions } from './cli/relay.command.ts'
+import type { TestRoutesOptions } from './cli/routes.command.ts'
 import { type CommonOptions, Run } from './cli/run.ts'
 import { examples, type Offline, positive, type Wrap } from './cli/usage.ts'
 
@@ -53,7 +47,11 @@ export async function main(
       status = output.exitStatus
     }
   const init = async (address: string | undefined, _: unknown, self: Command): Promise<void> => {
-    status = await initCommand(address, self.optsWithGlobals(), terminal)
+    status = await (await import('./cli/init.command.ts')).initCommand(
+      address,
+      self.optsWithGlobals(),
+      terminal,
+    )
   }
   try {
     await program({ command, offline, init }, terminal).parseAsync(withLocalFolder(arguments_), {
@@ -148,7 +146,7 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
     .description('connect to each mailbox and to the archive and queues; change nothing')
     .argument('[mailboxes...]', MAILBOXES)
     .addHelpText('after', examples('check', 'check invoices --local --debug', 'check --stack mailsluice'))
-    .action(command((run, _, ids) => checkCommand(run, ids)))
+    .action(command(async (run, _, ids) => (await import('./cli/check.command.ts')).checkCommand(run, ids)))
   root
     .command('drain')
     .description('drain the named mailboxes once: archive, announce and record what is new')
@@ -159,7 +157,11 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       'after',
       examples('drain', 'drain invoices orders --local', 'drain --for 5m --json >> drains.ndjson'),
     )
-    .action(command<DrainCommandOptions>((run, options, ids) => drainCommand(run, ids, options)))
+    .action(
+      command<DrainCommandOptions>(async (run, options, ids) =>
+        (await import('./cli/drain.command.ts')).drainCommand(run, ids, options),
+      ),
+    )
   root
     .command('relay')
     .description('watch mailboxes until stopped, and drain each as its mail comes')
@@ -170,7 +172,11 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       'after',
       examples('relay --local', 'relay invoices --local --health 8790', 'relay --json >> relay.ndjson'),
     )
-    .action(command<RelayCommandOptions>((run, options, ids) => relayCommand(run, ids, options)))
+    .action(
+      command<RelayCommandOptions>(async (run, options, ids) =>
+        (await import('./cli/relay.command.ts')).relayCommand(run, ids, options),
+      ),
+    )
 
   const events = root.command('events').description('read the queues as a consumer would')
   events
@@ -190,12 +196,16 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
         'events receive --follow --json | my-consumer',
       ),
     )
-    .action(command<ReceiveOptions>((run, options) => receiveCommand(run, options)))
+    .action(
+      command<ReceiveOptions>(async (run, options) =>
+        (await import('./cli/events.command.ts')).receiveCommand(run, options),
+      ),
+    )
   events
     .command('serve')
     .description('serve the queues of --local until stopped, for consumers with an SDK of their own')
     .addHelpText('after', examples('events serve --local', 'events serve --local=DIR --json'))
-    .action(command((run) => serveCommand(run)))
+    .action(command(async (run) => (await import('./cli/events.command.ts')).serveCommand(run)))
 
   const archive = root.command('archive').description('look into the archive')
   archive
@@ -204,7 +214,11 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
     .argument('[mailboxes...]', MAILBOXES)
     .option('--limit <count>', 'at most this many', positive, 1000)
     .addHelpText('after', examples('archive list --limit 20', 'archive list invoices --json'))
-    .action(command<{ limit: number }>((run, options, ids) => listCommand(run, ids, options)))
+    .action(
+      command<{ limit: number }>(async (run, options, ids) =>
+        (await import('./cli/archive.command.ts')).listCommand(run, ids, options),
+      ),
+    )
   archive
     .command('get')
     .description('write the octets of one message to stdout')
@@ -214,13 +228,21 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       'after',
       examples('archive get 93b964c092a1 | less', 'archive get 93b964c092a1 --output message.eml'),
     )
-    .action(command<{ output?: string }>((run, options, [id]) => getCommand(run, id as string, options)))
+    .action(
+      command<{ output?: string }>(async (run, options, [id]) =>
+        (await import('./cli/archive.command.ts')).getCommand(run, id as string, options),
+      ),
+    )
   archive
     .command('authentication')
     .description('what DKIM, SPF and DMARC gave when a message came; verified again by what DNS said then')
     .argument('<id>', 'SHA-256 or its first 6 digits, <mailbox>/<sha256>, or a key')
     .addHelpText('after', examples('archive authentication 93b964c092a1 --local'))
-    .action(command((run, _, [id]) => authenticationCommand(run, id as string)))
+    .action(
+      command(async (run, _, [id]) =>
+        (await import('./cli/authentication.command.ts')).authenticationCommand(run, id as string),
+      ),
+    )
   addCatalogueCommands(root, archive, command)
   addCustodyCommands(root, archive, command)
 
@@ -244,7 +266,11 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
         'archive verify --sample 5 --json',
       ),
     )
-    .action(command<VerifyCommandOptions>((run, options, ids) => archiveVerifyCommand(run, ids, options)))
+    .action(
+      command<VerifyCommandOptions>(async (run, options, ids) =>
+        (await import('./cli/archive-verify.command.ts')).archiveVerifyCommand(run, ids, options),
+      ),
+    )
 
   const ledger = root.command('ledger').description('the record of what was done')
   ledger
@@ -252,14 +278,18 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
     .description('print every segment with its entries')
     .argument('[mailboxes...]', MAILBOXES)
     .addHelpText('after', examples('ledger show invoices', 'ledger show --json'))
-    .action(command((run, _, ids) => showCommand(run, ids)))
+    .action(command(async (run, _, ids) => (await import('./cli/ledger.command.ts')).showCommand(run, ids)))
   ledger
     .command('verify')
     .description('check the chain of segments against the seals, and that every object they name is there')
     .argument('[mailboxes...]', MAILBOXES)
     .option('--key <file>', SEAL_KEY)
     .addHelpText('after', examples('ledger verify', 'ledger verify invoices --local'))
-    .action(command<{ key?: string }>((run, options, ids) => verifyCommand(run, ids, options)))
+    .action(
+      command<{ key?: string }>(async (run, options, ids) =>
+        (await import('./cli/ledger.command.ts')).verifyCommand(run, ids, options),
+      ),
+    )
 
   ledger
     .command('reconcile')
@@ -273,7 +303,11 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       'after',
       examples('ledger reconcile', 'ledger reconcile invoices --repair --store', 'ledger reconcile --json'),
     )
-    .action(command<ReconcileCommandOptions>((run, options, ids) => reconcileCommand(run, ids, options)))
+    .action(
+      command<ReconcileCommandOptions>(async (run, options, ids) =>
+        (await import('./cli/ledger-reconcile.command.ts')).reconcileCommand(run, ids, options),
+      ),
+    )
   addProofCommands({ archive, ledger }, command, offline)
 
   const routes = root.command('routes').description('the rules that send messages to queues')
@@ -286,7 +320,11 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       'after',
       examples('routes test invoice.eml', 'routes test invoice.eml --mailbox orders --json'),
     )
-    .action(offline<TestRoutesOptions>(testRoutesCommand))
+    .action(
+      offline<TestRoutesOptions>(async (...given) =>
+        (await import('./cli/routes.command.ts')).testRoutesCommand(...given),
+      ),
+    )
 
   addQuarantineCommands(root, command)
 
@@ -294,7 +332,7 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
     .command('apply')
     .description('store the configuration where the Lambdas read it')
     .addHelpText('after', examples('apply', 'apply --config production.yaml --stack mailsluice'))
-    .action(command((run) => applyCommand(run)))
+    .action(command(async (run) => (await import('./cli/apply.command.ts')).applyCommand(run)))
   root
     .command('cost')
     .description('estimate what a deployment to AWS costs a month; asks nobody')
@@ -308,7 +346,11 @@ function program({ command, offline, init }: Actions, { stdout, stderr }: Termin
       'after',
       examples('cost --messages 20000', 'cost --mailboxes 1000 --messages 1000000 --size 75k --every 10m'),
     )
-    .action(offline<CostOptions>(costCommand))
+    .action(
+      offline<CostOptions>(async (output, options) =>
+        (await import('./cli/cost.command.ts')).costCommand(output, options),
+      ),
+    )
   return root
 }
 

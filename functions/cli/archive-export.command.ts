@@ -14,8 +14,7 @@ import { countOf, octetsText } from './output.ts'
 import { withCatalogue } from './query-ports.ts'
 import type { Run } from './run.ts'
 import { signerOf } from './seal.command.ts'
-
-export const EXPORT_FORMATS = ['bundle', 'eml', 'mbox'] as const
+import type { EXPORT_FORMATS } from './usage.ts'
 
 export interface ExportCommandOptions extends ChoiceOptions {
   readonly output: string

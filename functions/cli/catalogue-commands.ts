@@ -1,12 +1,11 @@
 import { type Command, Option } from 'commander'
 import { IMPORT_FORMATS } from '../../shared/mailbox/import-files.ts'
-import { EXPORT_FORMATS, type ExportCommandOptions, exportCommand } from './archive-export.command.ts'
-import { type ImportOptions, importCommand } from './archive-import.command.ts'
-import { type SearchOptions, searchCommand } from './archive-search.command.ts'
+import type { ExportCommandOptions } from './archive-export.command.ts'
+import type { ImportOptions } from './archive-import.command.ts'
+import type { SearchOptions } from './archive-search.command.ts'
 import { withChoiceOptions } from './choice.ts'
-import { type ReplayCommandOptions, replayCommand } from './replay.command.ts'
-import { SEARCH_ENGINES } from './search-engine.ts'
-import { examples, positive, type Wrap } from './usage.ts'
+import type { ReplayCommandOptions } from './replay.command.ts'
+import { EXPORT_FORMATS, examples, positive, SEARCH_ENGINES, type Wrap } from './usage.ts'
 
 /** What works on messages that a query chooses. */
 export function addCatalogueCommands(root: Command, archive: Command, command: Wrap): void {
@@ -33,7 +32,11 @@ export function addCatalogueCommands(root: Command, archive: Command, command: W
         'archive search --mailbox invoices --from "*@supplier.example" --stack mailsluice',
       ),
     )
-    .action(command<SearchOptions>((run, options) => searchCommand(run, options)))
+    .action(
+      command<SearchOptions>(async (run, options) =>
+        (await import('./archive-search.command.ts')).searchCommand(run, options),
+      ),
+    )
   withChoiceOptions(archive.command('export'))
     .description('write messages to files; the same command goes on with an export that was interrupted')
     .requiredOption('--output <dir>', 'folder that is empty, missing, or holds this export')
@@ -53,7 +56,11 @@ export function addCatalogueCommands(root: Command, archive: Command, command: W
         'archive export --output mail --format eml --mailbox invoices --since 2026-01-01',
       ),
     )
-    .action(command<ExportCommandOptions>((run, options) => exportCommand(run, options)))
+    .action(
+      command<ExportCommandOptions>(async (run, options) =>
+        (await import('./archive-export.command.ts')).exportCommand(run, options),
+      ),
+    )
   archive
     .command('import')
     .description(
@@ -73,8 +80,12 @@ export function addCatalogueCommands(root: Command, archive: Command, command: W
       ),
     )
     .action(
-      command<ImportOptions>((run, options, operands) =>
-        importCommand(run, operands as [string, ...string[]], options),
+      command<ImportOptions>(async (run, options, operands) =>
+        (await import('./archive-import.command.ts')).importCommand(
+          run,
+          operands as [string, ...string[]],
+          options,
+        ),
       ),
     )
   withChoiceOptions(root.command('replay'))
@@ -99,5 +110,9 @@ export function addCatalogueCommands(root: Command, archive: Command, command: W
         'replay --all --diff --json',
       ),
     )
-    .action(command<ReplayCommandOptions>((run, options) => replayCommand(run, options)))
+    .action(
+      command<ReplayCommandOptions>(async (run, options) =>
+        (await import('./replay.command.ts')).replayCommand(run, options),
+      ),
+    )
 }

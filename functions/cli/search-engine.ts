@@ -9,8 +9,7 @@ import { copyLedgers } from '../../shared/search/ledger-files.ts'
 import type { LedgerSearch } from '../../shared/search/search.ts'
 import { countOf } from './output.ts'
 import type { Run } from './run.ts'
-
-export const SEARCH_ENGINES = ['athena', 'duckdb'] as const
+import type { SEARCH_ENGINES } from './usage.ts'
 
 export interface EngineOptions {
   readonly engine?: (typeof SEARCH_ENGINES)[number]

@@ -22,3 +22,9 @@ export function positive(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.')
   return Number(text)
 }
+
+/** Formats of `archive export`. */
+export const EXPORT_FORMATS = ['bundle', 'eml', 'mbox'] as const
+
+/** What `archive search` can search with. */
+export const SEARCH_ENGINES = ['athena', 'duckdb'] as const

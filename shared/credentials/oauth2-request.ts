@@ -1,5 +1,4 @@
 import { createHash, type KeyObject, randomUUID, type X509Certificate } from 'node:crypto'
-import { SignJWT } from 'jose'
 import type { OAuth2Config } from '../contract/oauth2.ts'
 import { CREDENTIALS } from '../limits.ts'
 import type { OAuth2Secret } from './oauth2-secret.ts'
@@ -54,6 +53,8 @@ async function sign(
 ): Promise<string> {
   const issuedSeconds = Math.floor((now.getTime() - CREDENTIALS.clockSkewMs) / 1000)
   const expiresSeconds = Math.floor((now.getTime() + CREDENTIALS.assertionMs) / 1000)
+  // Most mailboxes need none.
+  const { SignJWT } = await import('jose')
   return new SignJWT(claims)
     .setProtectedHeader({ typ: 'JWT', ...header })
     .setIssuedAt(issuedSeconds)

@@ -5,6 +5,8 @@ import type { Octets } from '../octets.ts'
 export interface Parser {
   /** `fields`: names, in lower case, of header fields that `headers` has besides the chosen few, for routes look at them. */
   parse(octets: Octets, fields?: readonly string[]): Promise<ParsedMessage>
+  /** Something will be parsed soon: a worker is started meanwhile. A failure is met by `parse`. */
+  prepare?(): void
   /** Ends the workers. */
   close(): Promise<void>
 }

@@ -66,6 +66,10 @@ class WorkerPool implements Parser {
     })
   }
 
+  prepare(): void {
+    if (!this.#closed && this.#seats.size === 0) this.#open()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     const seats = [...this.#seats]

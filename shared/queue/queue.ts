@@ -38,6 +38,8 @@ export interface EventQueues {
    * After a lost answer a standard queue may hold an event twice.
    */
   send(queue: string, events: readonly OutgoingEvent[]): Promise<readonly SendResult[]>
+  /** Something will be sent soon: what that needs is made ready meanwhile. A failure is met by `send`. */
+  prepare?(): void
   /** Long-polls once, up to `waitSeconds` (0 to 20); at most `maxEvents` (1 to 10, default 10). */
   receive(
     queue: string,
