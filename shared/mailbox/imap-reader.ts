@@ -12,6 +12,8 @@ export type Line = Extract<Piece, { kind: 'line' }>
 const BYE = /^\* BYE(?: \[[^\]]*\])?(?: (.*))?$/i
 /** Lists within lists: data items have two. */
 const DEPTH = 20
+/** For so long memory is filled without a look at the clocks. */
+const FILL_MS = 1000
 
 /**
  * Reads responses from a taken socket. Nothing is read from it unless somebody asks. Two clocks run while it waits: silence (`idleMs`), and
@@ -64,8 +66,16 @@ export class ImapReader {
   /** The literal that a line announced, into memory of its length. */
   async whole(memory: Buffer): Promise<void> {
     for (let at = 0; at < memory.length; ) {
-      const piece = this.#piece() ?? (await this.#arrived())
-      if (piece.kind === 'literal') at += piece.octets.copy(memory, at)
+      const piece = this.#piece()
+      if (piece) {
+        if (piece.kind === 'literal') at += piece.octets.copy(memory, at)
+        continue
+      }
+      // The larger part of a large one need not lie anywhere else before.
+      const rest = memory.subarray(at)
+      const filled = await this.#wait((mostMs) => this.#socket.fill(rest, Math.min(FILL_MS, mostMs / 4)))
+      this.#wire.literalRead(filled)
+      at += filled
     }
   }
 
@@ -152,19 +162,23 @@ export class ImapReader {
     }
   }
 
-  /** The next piece when it has to be waited for. Only this counts as the server's time. */
+  /** The next piece when it has to be waited for. */
   async #arrived(): Promise<Piece> {
-    const { limits } = this.#connection
     while (true) {
-      if (this.#socket.ended) throw this.lost()
-      const began = performance.now()
-      await this.#connection.run(this.doing, () => this.#socket.arrival(), {
-        timeoutMs: Math.max(1, Math.min(limits.idleMs, this.#leftMs)),
-      })
-      this.#leftMs -= performance.now() - began
+      await this.#wait(() => this.#socket.arrival())
       const piece = this.#piece()
       if (piece) return piece
     }
+  }
+
+  /** Only this counts as the server's time. */
+  async #wait<T>(arrival: (mostMs: number) => Promise<T>): Promise<T> {
+    if (this.#socket.ended) throw this.lost()
+    const timeoutMs = Math.max(1, Math.min(this.#connection.limits.idleMs, this.#leftMs))
+    const began = performance.now()
+    const arrived = await this.#connection.run(this.doing, () => arrival(timeoutMs), { timeoutMs })
+    this.#leftMs -= performance.now() - began
+    return arrived
   }
 
   #failed(error: unknown): unknown {

@@ -1,8 +1,9 @@
-import { connect as connectNet, type Socket } from 'node:net'
+import { connect as connectNet, type OnReadOpts, type Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { connect as connectTls, TLSSocket } from 'node:tls'
 import type { ImapTransport } from 'imapflow'
 import type { MailboxAccess } from './mailbox.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { bareHost, tlsOptions } from './tls.ts'
 
 // The socket under imapflow. We open it and sign in on it; imapflow gets it as a connection that begins signed in (PREAUTH; RFC 9051, 7.1.4),
@@ -11,8 +12,13 @@ import { bareHost, tlsOptions } from './tls.ts'
 
 /** The socket while it is taken. Nothing is read from it beyond `readAheadOctets` unless somebody takes it. */
 export interface TakenSocket {
-  /** What has arrived; undefined when nothing has. */
+  /** What has arrived, lent until the next call; undefined when nothing has. */
   read(): Buffer | undefined
+  /**
+   * What arrives next goes to `memory` and nowhere before. Resolves to how many octets did: when it is full, when the connection has ended, or when
+   * some have come and `afterMs` are over. What had arrived before has to be read first.
+   */
+  fill(memory: Buffer, afterMs: number): Promise<number>
   /** Resolves when something has arrived or the connection has ended. One caller at a time. */
   arrival(): Promise<void>
   /** Nothing will arrive any more; what did is still there to `read`. */
@@ -54,6 +60,8 @@ export interface ImapSocket {
 }
 
 const LF = 0x0a
+/** A record of TLS has no more (RFC 8446, 5.1). */
+const RECORD_OCTETS = 16 * 1024
 /** By which imapflow asks for the prefix, as the server can. */
 const ROOT = /^(\S+) (?:NAMESPACE|LIST "" "")\r\n$/
 /** What may stand in a response code without being quoted. */
@@ -66,8 +74,8 @@ export async function openImapSocket(
   opened: (destroy: () => void) => void,
 ): Promise<ImapSocket> {
   const address = { host: bareHost(access.host), port: access.port }
-  let socket: Socket =
-    access.tls === 'implicit' ? connectTls({ port: access.port, ...tlsOptions(access) }) : connectNet(address)
+  const holder: Holder = { arrive: undefined }
+  let socket: Socket = access.tls === 'implicit' ? connectOverTls(access, holder) : connectNet(address)
   let reader: Writable | undefined
   let midLine = false
   opened(() => socket.destroy())
@@ -93,7 +101,7 @@ export async function openImapSocket(
 
     take(readAheadOctets, idleMs) {
       if (midLine && !socket.destroyed) return undefined
-      return taken(socket, () => reader, follow, readAheadOctets, idleMs)
+      return taken(socket, holder, () => reader, follow, readAheadOctets, idleMs)
     },
 
     async startTls(again) {
@@ -149,47 +157,101 @@ function settled(
   })
 }
 
+/** Whoever has taken the socket. */
+interface Holder {
+  /** What comes is lent to it until it returns. */
+  arrive: ((octets: Buffer) => void) | undefined
+}
+
+/**
+ * Node reads into the same memory each time instead of making a Buffer for each record of TLS: thousands a second. While nobody holds the socket it is a
+ * stream like any other.
+ */
+function connectOverTls(access: MailboxAccess, holder: Holder): TLSSocket {
+  const buffer = Buffer.allocUnsafeSlow(RECORD_OCTETS)
+  const onread: OnReadOpts = {
+    buffer,
+    callback(octets) {
+      const read = buffer.subarray(0, octets)
+      // What the stream holds from before comes first.
+      if (!holder.arrive || socket.readableLength > 0) return socket.push(Buffer.from(read))
+      holder.arrive(read)
+      return true
+    },
+  }
+  const socket = connectTls({ port: access.port, ...tlsOptions(access), ...{ onread } })
+  return socket
+}
+
 function taken(
   socket: Socket,
+  holder: Holder,
   readerNow: () => Writable | undefined,
   follow: (octets: Buffer) => void,
   readAheadOctets: number,
   idleMs: number,
 ): TakenSocket {
-  const chunks: Buffer[] = []
-  let held = 0
+  const arrived = new ReadAhead()
   let ended = socket.destroyed || socket.readableEnded
   let wake = (): void => {}
-  const arrive = (chunk: Buffer): void => {
-    chunks.push(chunk)
-    held += chunk.length
-    if (held > readAheadOctets) socket.pause()
-    wake()
+  let waking: NodeJS.Immediate | undefined
+  let filling: { readonly memory: Buffer; octets: number; readonly untilMs: number } | undefined
+  const arrive = (octets: Buffer): void => {
+    const rest = filling ? fill(filling, octets) : octets
+    if (rest.length === 0) return
+    arrived.add(rest)
+    if (arrived.octets > readAheadOctets) socket.pause()
+    // Many records come out of one read of the socket: who waits is woken for all of them.
+    waking ??= setImmediate(() => {
+      waking = undefined
+      wake()
+    })
+  }
+  const fill = (into: NonNullable<typeof filling>, octets: Buffer): Buffer => {
+    const { memory, untilMs } = into
+    const taking = octets.subarray(0, memory.length - into.octets)
+    memory.set(taking, into.octets)
+    into.octets += taking.length
+    const isFull = into.octets === memory.length
+    if (isFull || performance.now() > untilMs) {
+      filling = undefined
+      wake()
+    }
+    return octets.subarray(taking.length)
   }
   const end = (): void => {
     ended = true
+    filling = undefined
     wake()
   }
   const reader = readerNow()
   socket.setTimeout(0)
   if (reader) socket.unpipe(reader)
   socket.off('data', follow)
+  holder.arrive = arrive
   socket.on('data', arrive).once('end', end).once('close', end).resume()
 
   return {
     read() {
-      const chunk = chunks.shift()
-      if (!chunk) return undefined
-      const before = held
-      held -= chunk.length
-      if (before > readAheadOctets && held <= readAheadOctets) socket.resume()
-      return chunk
+      const octets = arrived.take()
+      if (octets && octets.length > readAheadOctets) socket.resume()
+      return octets
     },
     arrival: () =>
       new Promise((resolve) => {
         wake = resolve
-        if (chunks.length > 0 || ended) resolve()
+        if (arrived.octets > 0 || ended) resolve()
       }),
+    async fill(memory, afterMs) {
+      if (arrived.octets > 0) throw new TypeError('what has arrived was not read')
+      if (ended) return 0
+      const into = { memory, octets: 0, untilMs: performance.now() + afterMs }
+      filling = into
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      return into.octets
+    },
     get ended() {
       return ended
     },
@@ -220,9 +282,11 @@ function taken(
       if (reader && !reader.destroyed && !reader.write(octets)) await eventOf(reader, 'drain', 'close')
     },
     giveBack(unread) {
+      holder.arrive = undefined
+      clearImmediate(waking)
       socket.off('data', arrive).off('end', end).off('close', end).pause()
       if (ended) return
-      const all = Buffer.concat([unread, ...chunks])
+      const all = Buffer.concat([unread, arrived.take() ?? Buffer.of()])
       if (all.length > 0) socket.unshift(all)
       socket.setTimeout(idleMs)
       const back = readerNow()

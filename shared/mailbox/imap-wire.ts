@@ -47,7 +47,7 @@ export class ImapWire {
     this.#limits = limits
   }
 
-  /** Only when `next` has answered undefined: what it was pushed before is used up then. */
+  /** Only when `next` has answered undefined: what it was pushed before is used up then. It is lent until then. */
   push(chunk: Buffer): void {
     this.#chunk = chunk
   }
@@ -61,7 +61,7 @@ export class ImapWire {
     this.#allow(lineOctets)
     if (end < 0) {
       const cut = this.#within || lineOctets < SEARCH_OCTETS ? -1 : this.#chunk.lastIndexOf(SPACE)
-      if (this.#chunk.length > 0) this.#parts.push(this.#chunk)
+      if (this.#chunk.length > 0) this.#parts.push(Buffer.from(this.#chunk))
       this.#partsOctets = lineOctets
       this.#chunk = this.#chunk.subarray(this.#chunk.length)
       return cut < 0 ? undefined : this.#searchSoFar()
@@ -85,6 +85,11 @@ export class ImapWire {
       this.#literalLeft = literalOctets
     }
     return { kind: 'line', text: line.toString('latin1', 0, textOctets), literalOctets }
+  }
+
+  /** Octets of the literal at hand that were received elsewhere. Only when `next` has answered undefined. */
+  literalRead(octets: number): void {
+    this.#literalLeft -= octets
   }
 
   /** What was pushed and not taken: the begin of the next response. Throws a TypeError in the middle of one, for its begin is gone. */
