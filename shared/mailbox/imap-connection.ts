@@ -3,6 +3,7 @@ import { within } from '../deadline.ts'
 import { type ErrorCode, IngestError } from '../errors.ts'
 import type { IMAP } from '../limits.ts'
 import { LOOPBACK } from './connection-errors.ts'
+import { tagOf } from './imap-completion.ts'
 import { toIngestError } from './imap-errors.ts'
 import { type Along, runAlong } from './imap-exchange.ts'
 import type { Secret } from './imap-log-in.ts'
@@ -40,6 +41,9 @@ export interface ImapConnection {
   selected(): MailboxObject | undefined
   /** RFC 9051 contains many extensions that RFC 3501 servers announce one by one. */
   supports(capability: string): boolean
+  /** LOGOUT, whose answer is not waited for: what was asked is answered by now. No command may be in flight. */
+  leave(): Promise<void>
+  /** LOGOUT, and its answer. */
   close(): Promise<void>
   abort(): void
 }
@@ -174,6 +178,17 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
     },
     selected: () => client.mailbox || undefined,
     supports: (capability) => client.capabilities.has(capability) || (rev2 && IN_REV2.has(capability)),
+    async leave() {
+      const leaving = async (): Promise<void> => {
+        const taken = await connection.takeSocket()
+        const command = `${tagOf(1)} LOGOUT`
+        access.transcript?.(`C: ${command}`)
+        taken.part(`${command}\r\n`)
+      }
+      await within(limits.logoutMs, 'LOGOUT', leaving()).catch(() => client.close())
+      // The server closes the connection before.
+      setTimeout(() => client.close(), limits.logoutMs).unref()
+    },
     async close() {
       await within(limits.logoutMs, 'LOGOUT', client.logout()).catch(() => {})
       client.close()

@@ -24,6 +24,8 @@ export interface TakenSocket {
   /** Nothing will arrive any more; what did is still there to `read`. */
   readonly ended: boolean
   write(octets: string): void
+  /** Writes the last that will be said. The process may end before it is answered. */
+  part(octets: string): void
   /** What imapflow writes next goes between the two, in one piece. `behind` where that is a whole command: one without a literal. */
   surround(before: string, behind: string): Surrounding
   /** Lets imapflow read octets, whole responses only. Resolves when it takes more. */
@@ -258,6 +260,10 @@ function taken(
     write(octets) {
       // What cannot be sent any more is told by the answer that does not come.
       if (socket.writable) socket.write(octets, 'latin1')
+    },
+    part(octets) {
+      if (socket.writable) socket.write(octets, 'latin1')
+      socket.unref()
     },
     surround(before, behind) {
       const { write } = socket

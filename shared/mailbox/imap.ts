@@ -120,7 +120,7 @@ function imapSession(access: MailboxAccess, connection: ImapConnection): Mailbox
     },
 
     close() {
-      closing ??= connection.close()
+      closing ??= connection.leave()
       return closing
     },
 

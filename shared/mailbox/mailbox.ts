@@ -154,7 +154,10 @@ export interface MailboxSession {
     ids: readonly ServerId[],
     action: Acknowledgement,
   ): Promise<AcknowledgementEffect>
-  /** Signs out. POP3: QUIT, which applies deletions; rejects when the server does not say +OK. Closing twice is harmless. */
+  /**
+   * Signs out. POP3: QUIT, which applies deletions; rejects when the server does not say +OK. IMAP: LOGOUT, whose answer is not waited for.
+   * Closing twice is harmless.
+   */
   close(): Promise<void>
   /** Drops the connection at once, without signing out. Never throws. */
   abort(): void

@@ -306,12 +306,15 @@ describe('IMAP connections', () => {
     assert.ok(!all.includes('Text of 1'))
   })
 
-  test('closing twice is harmless, and a server that does not answer LOGOUT is left', async () => {
+  test('closing twice is harmless, and a server that does not answer LOGOUT is left after a while', async () => {
     const server = await script({ answers: [[/^LOGOUT/, () => {}]] })
 
     const session = await hasty(accessTo(server))
     await session.close()
     await session.close()
+    assert.equal(server.connections(), 1)
+    while (server.connections() > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.equal(server.commands.filter((line) => line === 'LOGOUT').length, 1)
     session.abort()
   })
 

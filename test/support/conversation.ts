@@ -1,4 +1,7 @@
-/** `waits`: how often a command was sent when all before it were answered, which is what distance costs. */
+/**
+ * `waits`: how often a command was sent when all before it were answered, which is what distance costs. What is sent at last and not answered was not
+ * waited for.
+ */
 export function conversation(lines: readonly string[]): { commands: number; waits: number } {
   let commands = 0
   let answers = 0
@@ -8,5 +11,5 @@ export function conversation(lines: readonly string[]): { commands: number; wait
       if (commands === answers) waits++
       commands++
     } else if (/^S: (\+|-ERR|\w+ (OK|NO|BAD))/.test(line) && commands > answers) answers++
-  return { commands, waits }
+  return { commands, waits: commands > answers ? waits - 1 : waits }
 }
