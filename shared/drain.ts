@@ -160,9 +160,11 @@ class Drain {
       receipts.push(...(await this.#drainFolder(folder, work)))
     }
     const signedOut = session.close()
-    if (session.acknowledgedBy === 'close') await signedOut
     // The work is done; a server that forgets to say goodbye undoes nothing.
-    else await signedOut.catch((error: unknown) => this.#tally.warn('sign-out', error))
+    if (session.acknowledgedBy === 'acknowledge')
+      await signedOut.catch((error: unknown) => this.#tally.warn('sign-out', error))
+    // Where nothing becomes true by the answer, what was fetched is announced meanwhile.
+    else await Promise.all([signedOut, receipts.length === 0 && work.writer.flush()])
     for (const receipt of receipts) keepReceipt(receipt, work)
   }
 

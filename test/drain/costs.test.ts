@@ -12,10 +12,10 @@ import type { Job } from '../../shared/archive/file.worker.ts'
 import { doSteps } from '../../shared/archive/file-steps.ts'
 import { type DrainId, mailboxId } from '../../shared/contract/ids.ts'
 import { parseRawKey, rawKey } from '../../shared/contract/object-key.ts'
-import { DRAIN } from '../../shared/limits.ts'
+import { DRAIN, POP3 } from '../../shared/limits.ts'
 import { openImap } from '../../shared/mailbox/imap.ts'
 import type { MailboxSession, OpenMailbox } from '../../shared/mailbox/mailbox.ts'
-import { openPop3 } from '../../shared/mailbox/pop3.ts'
+import { openPop3, pop3Opener } from '../../shared/mailbox/pop3.ts'
 import { OctetArena } from '../../shared/octet-arena.ts'
 import { memoryOctets, type Octets, openSpool } from '../../shared/octets.ts'
 import { openWorkerParser } from '../../shared/parser/worker-pool.ts'
@@ -110,6 +110,52 @@ describe('a drain waits for its server', () => {
       many: [5, 4, 5],
     })
   })
+})
+
+test('a drain by POP3 that removes nothing announces what it has fetched without waiting for the answer to QUIT', async (t) => {
+  const happened: string[] = []
+  let quit: ((text: string) => void) | undefined
+  const answer = (): void => {
+    if (happened.includes('announced')) quit?.('+OK bye\r\n')
+  }
+  const server = await startPop3Server({
+    messages: [{ uidl: 'u1', octets: letters[0] as Buffer }],
+    answer(line, { write }) {
+      if (line !== 'QUIT') return undefined
+      quit = write
+      answer()
+      return ''
+    },
+  })
+  t.after(() => server.close())
+  const world = new DrainWorld({ protocol: 'pop3' })
+  const { queues } = world
+  const report = await world.drain(
+    {},
+    {
+      async openMailbox() {
+        const session = await pop3Opener({ ...POP3, idleMs: 2_000 })(accessTo(server))
+        const { close } = session
+        session.close = async () => {
+          await close.call(session)
+          happened.push('signed out')
+        }
+        return session
+      },
+      queues: {
+        ...queues,
+        async send(...args) {
+          const sent = await queues.send(...args)
+          happened.push('announced')
+          answer()
+          return sent
+        },
+      },
+    },
+  )
+
+  assert.equal(report.error, undefined)
+  assert.deepEqual(happened, ['announced', 'signed out'])
 })
 
 test('a drain asks its stores once for each message and each segment, and its queue once for ten messages', async () => {
