@@ -36,6 +36,9 @@ export class Pop3Connection {
   #waking: NodeJS.Immediate | undefined
   /** Waiting that is left for the answer at hand. */
   #allowedMs = Infinity
+  /** Sent with the next command. */
+  #along = ''
+  #alongUnanswered = 0
 
   private constructor(where: string, socket: Socket, limits: Pop3Limits, access: MailboxAccess) {
     this.where = where
@@ -101,7 +104,15 @@ export class Pop3Connection {
   send(lines: string, shown: string = lines): void {
     if (this.#transcript) for (const line of shown.trimEnd().split('\r\n')) this.#transcript(`C: ${line}`)
     // What cannot be sent any more is told by the answer that does not come.
-    if (this.#socket.writable) this.#socket.write(lines, 'utf8')
+    if (this.#socket.writable) this.#socket.write(this.#along + lines, 'utf8')
+    this.#along = ''
+  }
+
+  /** A command that goes with the next one, to a server that takes several at once; what it is answered with does not matter. */
+  sendAlong(line: string): void {
+    this.#transcript?.(`C: ${line.trimEnd()}`)
+    this.#along += line
+    this.#alongUnanswered++
   }
 
   /** Waiting for the next answer may take `commandMs` in all, and longer for its octets. */
@@ -111,6 +122,11 @@ export class Pop3Connection {
 
   /** The next line, whatever it is. */
   async line(doing: string): Promise<string> {
+    for (; this.#alongUnanswered > 0; this.#alongUnanswered--) await this.#line(doing)
+    return this.#line(doing)
+  }
+
+  async #line(doing: string): Promise<string> {
     while (true) {
       const line = this.#translated(doing, () => this.#wire.line())
       if (line !== undefined) {

@@ -55,9 +55,11 @@ export async function signIn(
   const offered = await capabilitiesOf(connection)
   // A server may send a substitute for mail with 8-bit octets in its header to a client that has not said this (RFC 6856, 2.1).
   // Where it is refused, mail comes as the server likes to send it.
-  if (offered.has('UTF8')) await connection.command(commandLine('UTF8'), 'UTF8')
-  await authenticate(connection, access, secret, offered)
   const asked = offered.has('PIPELINING')
+  if (offered.has('UTF8') && asked) connection.sendAlong(commandLine('UTF8'))
+  else if (offered.has('UTF8')) await connection.command(commandLine('UTF8'), 'UTF8')
+  // Nothing goes behind it: Courier announces PIPELINING, and loses what comes with the log-in.
+  await authenticate(connection, access, secret, offered)
   return { capabilities: await capabilitiesOf(connection, asked ? next : ''), asked }
 }
 
