@@ -113,11 +113,11 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
     })
     const socket = await run('connecting', () => connecting, { timeoutMs: limits.connectMs })
     const line = { limits, where, run, translate: translated }
-    const { capabilities, socket: taken, unread } = await signInImap(line, socket, access, secret)
+    const { capabilities, capabilitiesAged, ...held } = await signInImap(line, socket, access, secret)
     const client = new ImapFlow({
       ...options(access, limits),
       secure: socket.tls !== 'none',
-      transport: socket.introduce(taken, unread, [...capabilities]),
+      transport: socket.introduce(held.socket, held.unread, [...capabilities]),
       logger: imapLogger(
         (error) => {
           logged = error
@@ -134,6 +134,7 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
     // The true cause of a lost connection comes here only, and without a listener it would end the process.
     client.on('error', failed)
     await client.connect()
+    beginning = beginningOf(client, capabilities, capabilitiesAged)
     return { client, socket, capabilities: [...capabilities] }
   }
 
@@ -146,7 +147,6 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
     throw duringSignIn(error)
   })
   signedIn = true
-  beginning = beginningOf(client, capabilities)
   const rev2 = capabilities.includes('IMAP4REV2') && !capabilities.includes('IMAP4REV1')
 
   const connection: ImapConnection = {
@@ -208,10 +208,10 @@ async function secretOf(access: MailboxAccess): Promise<Secret> {
  * What a session begins with, before a folder is selected. A server may hide or replace mail with addresses beyond ASCII from who has not
  * enabled UTF8=ACCEPT (RFC 6855, 7), and NetEase takes no SELECT from who has not given a name (RFC 2971).
  */
-function beginningOf({ enabled }: ImapFlow, told: readonly string[]): Along | undefined {
-  const before = []
-  if (told.includes('UTF8=ACCEPT')) before.push('ENABLE UTF8=ACCEPT')
-  if (told.includes('ID')) before.push('ID ("name" "Mailsluice" "version" "0" "vendor" "Mailsluice")')
+function beginningOf({ enabled }: ImapFlow, told: ReadonlySet<string>, aged: boolean): Along | undefined {
+  const before = aged ? ['CAPABILITY'] : []
+  if (told.has('UTF8=ACCEPT')) before.push('ENABLE UTF8=ACCEPT')
+  if (told.has('ID')) before.push('ID ("name" "Mailsluice" "version" "0" "vendor" "Mailsluice")')
   if (before.length === 0) return undefined
   const said = (line: string): void => {
     if (/^\* ENABLED\b.* UTF8=ACCEPT\b/i.test(line)) enabled.add('UTF8=ACCEPT')

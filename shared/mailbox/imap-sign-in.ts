@@ -10,6 +10,8 @@ import type { MailboxAccess } from './mailbox.ts'
 export interface SignedIn {
   /** Upper case, as the server gave them last. */
   readonly capabilities: ReadonlySet<string>
+  /** That was before the log-in; they are to be asked for again. */
+  readonly capabilitiesAged: boolean
   readonly socket: TakenSocket
   /** What arrived and was not asked for. */
   readonly unread: Buffer
@@ -46,7 +48,8 @@ export async function signInImap(
       throw new IngestError('AUTHENTICATION_FAILED', `${line.where}: ${logIn.impossible}`)
     await session.logIn(logIn, secret)
   }
-  return { capabilities: await session.capabilities(), socket: session.socket, unread: session.rest() }
+  const capabilities = session.showsAll ? session.known : await session.capabilities()
+  return { capabilities, capabilitiesAged: !session.said, socket: session.socket, unread: session.rest() }
 }
 
 /** The conversation before imapflow: one command at a time. */
@@ -56,9 +59,9 @@ class Opening {
   readonly #reader: ImapReader
   readonly #transcript: ((line: string) => void) | undefined
   #tags = 0
-  #capabilities: ReadonlySet<string> = new Set()
+  known: ReadonlySet<string> = new Set()
   /** Whether they are those of now. */
-  #said = false
+  said = false
 
   constructor(line: ImapLine, socket: ImapSocket, { transcript }: MailboxAccess) {
     const { limits } = line
@@ -84,11 +87,19 @@ class Opening {
     )
   }
 
+  /**
+   * Whether nothing is to be expected of CAPABILITY that is not known: before a log-in, most servers name only what leads to it. One that names
+   * what is of use after it (Exchange, Courier) names all.
+   */
+  get showsAll(): boolean {
+    return [...this.known].some((name) => /^(UIDPLUS|MOVE|UNSELECT|NAMESPACE|CHILDREN)$/.test(name))
+  }
+
   /** Empty, or what was known before, where the server refuses to say. */
   async capabilities(): Promise<ReadonlySet<string>> {
-    if (!this.#said) await this.#exchange('CAPABILITY', { first: 'CAPABILITY', shown: 'CAPABILITY' })
-    this.#said = true
-    return this.#capabilities
+    if (!this.said) await this.#exchange('CAPABILITY', { first: 'CAPABILITY', shown: 'CAPABILITY' })
+    this.said = true
+    return this.known
   }
 
   async startTls(): Promise<void> {
@@ -99,7 +110,7 @@ class Opening {
 
   async logIn(logIn: LogIn, secret: Secret): Promise<void> {
     // Signing in changes them.
-    this.#said = false
+    this.said = false
     const completion = await this.#exchange('sign-in', logIn)
     if (completion.status === 'OK') return
     throw this.#line.translate(
@@ -157,8 +168,8 @@ class Opening {
     this.#transcript?.(`S: ${printable(text)}`)
     const [, names] = CAPABILITIES.exec(text) ?? []
     if (names !== undefined) {
-      this.#capabilities = new Set(names.toUpperCase().split(' ').filter(Boolean))
-      this.#said = true
+      this.known = new Set(names.toUpperCase().split(' ').filter(Boolean))
+      this.said = true
     }
     const [, why] = /^\* BYE\b(?: \[[^\]]*\])? ?(.*)$/i.exec(text) ?? []
     if (why === undefined) return text

@@ -89,11 +89,11 @@ describe('a drain waits for its server', () => {
     })
   })
 
-  test('over IMAP three times more where the server says only when asked what it can do, and takes a log-in in two steps', async () => {
+  test('over IMAP twice more where the server says only when asked what it can do, and takes a log-in in two steps', async () => {
     assert.deepEqual(await waitsOf(openImap, imap(false), 'imap'), {
-      none: [5, 5, 6],
-      one: [6, 5, 6],
-      many: [6, 5, 6],
+      none: [4, 4, 5],
+      one: [5, 4, 5],
+      many: [5, 4, 5],
     })
   })
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { IngestError } from '../../shared/errors.ts'
 import { openImap } from '../../shared/mailbox/imap.ts'
-import { accessTo, withSession } from '../support/imap-session.ts'
-import { startScriptedImap } from '../support/scripted-imap.ts'
+import { conversation } from '../support/conversation.ts'
+import { accessTo, collect, withSession } from '../support/imap-session.ts'
+import { fetchRow, startScriptedImap } from '../support/scripted-imap.ts'
 
 const TOKEN = `ya29.${'t'.repeat(300)}`
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
@@ -206,26 +207,71 @@ describe('IMAP: a password', () => {
 })
 
 describe('IMAP: what the server can do', () => {
+  /** What is said to the server but for the log-in, until INBOX is listed. */
   const asks = async (options: Parameters<typeof startScriptedImap>[0]): Promise<readonly string[]> => {
     const server = await startScriptedImap(options)
     try {
-      await withSession(openImap, accessTo(server), async () => {})
-      return server.commands.filter((line) => !/^LOG(IN|OUT)/.test(line))
+      await withSession(openImap, accessTo(server), async (session) => {
+        await session.list('INBOX')
+      })
+      return server.commands.filter((line) => !/^(LOGIN|LOGOUT|UID)/.test(line))
     } finally {
       await server.close()
     }
   }
-  const told = '[CAPABILITY IMAP4rev1 UIDPLUS]'
+  const told = '[CAPABILITY IMAP4rev1 IDLE]'
 
   test('is asked for only where it is not said, before the log-in and after it', async () => {
-    assert.deepEqual(await asks({ greeting: `* OK ${told} hello\r\n` }), [])
-    assert.deepEqual(await asks({ greeting: '* OK hello\r\n' }), ['CAPABILITY'])
+    const greeting = `* OK ${told} hello\r\n`
+    assert.deepEqual(await asks({ greeting }), ['SELECT INBOX'])
+    assert.deepEqual(await asks({ greeting: '* OK hello\r\n' }), ['CAPABILITY', 'SELECT INBOX'])
     for (const answer of [`{tag} OK ${told} in\r\n`, '* CAPABILITY IMAP4rev1\r\n{tag} OK in\r\n'])
-      assert.deepEqual(await asks({ greeting: `* OK ${told} hello\r\n`, answers: [[/^LOGIN/, answer]] }), [])
-    assert.deepEqual(
-      await asks({ greeting: `* OK ${told} hello\r\n`, answers: [[/^LOGIN/, '{tag} OK in\r\n']] }),
-      ['CAPABILITY'],
-    )
+      assert.deepEqual(await asks({ greeting, answers: [[/^LOGIN/, answer]] }), ['SELECT INBOX'])
+    assert.deepEqual(await asks({ greeting, answers: [[/^LOGIN/, '{tag} OK in\r\n']] }), [
+      'CAPABILITY',
+      'SELECT INBOX',
+    ])
+  })
+
+  test('is waited for where it was kept until the log-in, for UTF8=ACCEPT is enabled before a folder is selected', async () => {
+    const commands = await asks({
+      greeting: '* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n',
+      answers: [
+        [/^AUTHENTICATE/, '+ \r\n'],
+        [/^$/, 'M1 OK in\r\n'],
+        [/^CAPABILITY/, '* CAPABILITY IMAP4rev1 ENABLE UTF8=ACCEPT\r\n{tag} OK done\r\n'],
+      ],
+    })
+    assert.deepEqual(commands.slice(-3), ['CAPABILITY', 'ENABLE UTF8=ACCEPT', 'SELECT INBOX'])
+  })
+
+  test('is asked for again with SELECT where all was named before the log-in, and known before a message is fetched', async () => {
+    const lines: string[] = []
+    const server = await startScriptedImap({
+      greeting: '* OK [CAPABILITY IMAP4rev1 UIDPLUS ENABLE UTF8=ACCEPT ID] hello\r\n',
+      exists: 1,
+      answers: [
+        [/^CAPABILITY/, '* CAPABILITY IMAP4rev1 UIDPLUS OBJECTID\r\n{tag} OK done\r\n'],
+        [/^LOGIN/, '{tag} OK in\r\n'],
+        [/^UID FETCH .*BODY/, `${fetchRow(1, { size: 1, source: 'x' })}{tag} OK done\r\n`],
+        [/^UID FETCH/, `${fetchRow(1, { size: 1 })}{tag} OK done\r\n`],
+      ],
+    })
+    try {
+      const access = accessTo(server, { transcript: (line) => lines.push(line) })
+      await withSession(openImap, access, async (session) => {
+        await collect(session, await session.list('INBOX'))
+      })
+      assert.deepEqual(
+        server.commands.slice(1, 5).map((line) => line.split(' ')[0]),
+        ['CAPABILITY', 'ENABLE', 'ID', 'SELECT'],
+      )
+      assert.ok(server.commands.some((line) => /BODY\.PEEK\[\] EMAILID THREADID/.test(line)))
+      // Log-in, folder, message.
+      assert.equal(conversation(lines).waits, 3)
+    } finally {
+      await server.close()
+    }
   })
 
   test('is what it said before the log-in where it refuses to say', async () => {
@@ -238,7 +284,7 @@ describe('IMAP: what the server can do', () => {
     })
     try {
       await withSession(openImap, accessTo(server), async (session) =>
-        assert.deepEqual(session.server.capabilities, ['IMAP4rev1', 'UIDPLUS']),
+        assert.deepEqual(session.server.capabilities, ['IMAP4rev1', 'IDLE']),
       )
     } finally {
       await server.close()
@@ -246,6 +292,6 @@ describe('IMAP: what the server can do', () => {
   })
 
   test('does not matter to a greeting that has signed in already', async () => {
-    assert.deepEqual(await asks({ greeting: `* PREAUTH ${told} hello\r\n` }), [])
+    assert.deepEqual(await asks({ greeting: `* PREAUTH ${told} hello\r\n` }), ['SELECT INBOX'])
   })
 })

@@ -19,12 +19,16 @@ describe('POP3 and mail with 8-bit octets in its header (RFC 6856)', () => {
         answer: (line) => (line === 'UTF8' ? answer : undefined),
       })
       try {
-        await withSession(openPop3, accessTo(server), async (session) => {
+        const lines: string[] = []
+        const access = accessTo(server, { transcript: (line) => lines.push(line) })
+        await withSession(openPop3, access, async (session) => {
           const [message] = await collect(session, await session.list('INBOX'))
           assert.deepEqual(message?.octets?.buffer, MESSAGE.octets)
         })
         const commands = server.commands.map((line) => line.split(' ')[0])
         assert.deepEqual(commands.slice(0, 4), ['CAPA', 'UTF8', 'USER', 'PASS'])
+        // One at a time to a server that does not say that it takes several.
+        assert.match(lines[lines.indexOf('C: UTF8') + 1] ?? '', /^S: /)
       } finally {
         await server.close()
       }
