@@ -19,7 +19,7 @@ interface Thread {
 }
 
 /**
- * Threads that write files, one at first, and another one when the disk is so slow that the others fall behind. They are the process's, and do not
+ * Threads that write files: one at first, two when there is much to do, and more when the disk is so slow that these fall behind. They are the process's, and do not
  * keep it alive while they have nothing to do.
  */
 class FileThreads {
@@ -46,9 +46,7 @@ class FileThreads {
   #choose(): Thread {
     let least: Thread | undefined
     for (const thread of this.#threads) if (!least || thread.waiting.size < least.waiting.size) least = thread
-    if (!least) return this.#open()
-    const isBehind = least.waiting.size > 0 && performance.now() - least.heardMs > ARCHIVE.fileThreadBehindMs
-    return isBehind && this.#threads.size < ARCHIVE.fileThreads ? this.#open() : least
+    return least && this.#threads.size >= threadsFor(least) ? least : this.#open()
   }
 
   #open(): Thread {
@@ -78,6 +76,13 @@ class FileThreads {
     this.#threads.add(thread)
     return thread
   }
+}
+
+/** How many there should be, by the one that has the least to do. */
+function threadsFor({ waiting, heardMs }: Thread): number {
+  if (waiting.size > 0 && performance.now() - heardMs > ARCHIVE.fileThreadBehindMs) return ARCHIVE.fileThreads
+  // One waits for the disk, and the other makes use of the processor.
+  return waiting.size >= ARCHIVE.fileThreadJobs ? 2 : 1
 }
 
 function post(thread: Thread): void {
