@@ -8,8 +8,9 @@ import { toIngestError } from './imap-errors.ts'
 import { type Along, runAlong } from './imap-exchange.ts'
 import type { Secret } from './imap-log-in.ts'
 import { signInImap } from './imap-sign-in.ts'
+import type { TakenSocket } from './imap-taken-socket.ts'
 import { imapLogger } from './imap-transcript.ts'
-import { type ImapSocket, openImapSocket, type TakenSocket } from './imap-transport.ts'
+import { type ImapSocket, openImapSocket } from './imap-transport.ts'
 import type { MailboxAccess, ServerFacts } from './mailbox.ts'
 import { sessionCode } from './session-end.ts'
 
@@ -49,6 +50,7 @@ export interface ImapConnection {
 }
 
 export interface RunOptions {
+  /** @default `commandMs` for each command that is waited for */
   readonly timeoutMs?: number
   readonly refused?: ErrorCode
   readonly along?: Along
@@ -90,12 +92,17 @@ export async function connectImap(access: MailboxAccess, limits: ImapLimits): Pr
   async function run<T>(
     doing: string,
     work: () => Promise<T>,
-    { timeoutMs = limits.commandMs, refused = 'SERVER_UNAVAILABLE', along }: RunOptions = {},
+    {
+      refused = 'SERVER_UNAVAILABLE',
+      along,
+      timeoutMs = limits.commandMs * (1 + (along?.behind?.length ?? 0)),
+    }: RunOptions = {},
   ): Promise<T> {
     logged = undefined
     const together = [beginning, along].filter((one) => one !== undefined)
     beginning = undefined
-    const working = (): Promise<T> => (together.length > 0 ? runAlong(connection, work, together) : work())
+    const working = (): Promise<T> =>
+      together.length > 0 ? runAlong(connection, doing, work, together) : work()
     try {
       return await within(timeoutMs, `${where}: ${doing}`, working())
     } catch (error) {

@@ -4,7 +4,7 @@ import { type Completion, completionOf, refusalOf, tagOf } from './imap-completi
 import type { ImapConnection } from './imap-connection.ts'
 import { type FetchRow, isFetchRow } from './imap-fetch-row.ts'
 import { ImapReader, type Line } from './imap-reader.ts'
-import type { Surrounding, TakenSocket } from './imap-transport.ts'
+import type { Surrounding, TakenSocket } from './imap-taken-socket.ts'
 
 // Commands of ours on imapflow's socket, all sent at once (RFC 9051, 5.5), alone or around one of imapflow's own. What is no answer to them
 // goes to imapflow.
@@ -49,6 +49,7 @@ export async function exchange(
 /** Does `work`, and sends the others around the first command that it makes imapflow send. Rejects as `exchange` does, and as the work does. */
 export async function runAlong<T>(
   connection: ImapConnection,
+  doing: string,
   work: () => Promise<T>,
   along: readonly Along[],
 ): Promise<T> {
@@ -67,7 +68,7 @@ export async function runAlong<T>(
       },
     },
   })
-  const working = flight.begin(work)
+  const working = flight.begin(doing, work)
   // Met below; what fails first must not leave it unhandled.
   working.catch(() => undefined)
   await flight.fly(working)
@@ -89,6 +90,8 @@ class Flight {
   readonly #open = new Map<string, string>()
   readonly #completed = new Map<string, Completion>()
   #surrounding: Surrounding | undefined
+  /** What imapflow does. */
+  #doing = ''
   /** Imapflow awaits the answer to a command. */
   #asked = false
   #behindSent = false
@@ -107,7 +110,8 @@ class Flight {
     this.#behind = new Map(tagged.slice(before.length))
   }
 
-  begin<T>(work: () => Promise<T>): Promise<T> {
+  begin<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    this.#doing = doing
     this.#surrounding = this.#socket.surround(linesOf(this.#before), linesOf(this.#behind))
     this.#sent(this.#before)
     return work()
@@ -161,7 +165,8 @@ class Flight {
   /** Reads to the end of a command, ours or imapflow's. */
   async #completion(): Promise<void> {
     const [[first, command] = ['', '']] = this.#open
-    this.#reader.doing = command.split(' ').slice(0, 2).join(' ') || 'answer'
+    const ours = command.split(' ').slice(0, 2).join(' ')
+    this.#reader.doing = this.#asked && !this.#before.has(first) ? this.#doing : ours
     this.#reader.allow(0)
     while (true) {
       const line = await this.#reader.line()

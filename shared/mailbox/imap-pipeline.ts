@@ -8,7 +8,7 @@ import { type FetchRow, isFetchRow } from './imap-fetch-row.ts'
 import { ImapReader, type Line } from './imap-reader.ts'
 import { messageItems } from './imap-row.ts'
 import { fetchOf } from './imap-rows.ts'
-import type { TakenSocket } from './imap-transport.ts'
+import type { TakenSocket } from './imap-taken-socket.ts'
 import type { FetchOptions } from './mailbox.ts'
 import { uidSet } from './uid-set.ts'
 

@@ -1,7 +1,7 @@
 import { IngestError } from '../errors.ts'
 import type { ImapConnection } from './imap-connection.ts'
 import { type FetchRow, FetchRowReader } from './imap-fetch-row.ts'
-import type { TakenSocket } from './imap-transport.ts'
+import type { TakenSocket } from './imap-taken-socket.ts'
 import { ImapWire, type Piece } from './imap-wire.ts'
 
 /** What reading needs of a connection, signed in or not. */

@@ -3,7 +3,8 @@ import { printable } from './connection-errors.ts'
 import { answerOf, type Completion, completionOf, tagOf } from './imap-completion.ts'
 import { type LogIn, logInBy, type Secret } from './imap-log-in.ts'
 import { type ImapLine, ImapReader } from './imap-reader.ts'
-import type { ImapSocket, TakenSocket } from './imap-transport.ts'
+import type { TakenSocket } from './imap-taken-socket.ts'
+import type { ImapSocket } from './imap-transport.ts'
 import type { MailboxAccess } from './mailbox.ts'
 
 /** A connection on which somebody has signed in, and nothing is under way. */

@@ -188,11 +188,42 @@ describe('IMAP connections', () => {
     const server = await script({ answers: [[/^SELECT/, () => {}]] })
 
     const session = await impatient(accessTo(server))
-    await assert.rejects(session.list('INBOX'), { code: 'TIMED_OUT', scope: 'session' })
+    await assert.rejects(session.list('INBOX'), { code: 'TIMED_OUT', message: /SELECT INBOX/ })
     await assert.rejects(session.list('INBOX'), { code: 'TIMED_OUT', scope: 'session' })
     while (server.connections() > 0) await new Promise((resolve) => setTimeout(resolve, 10))
     assert.equal(server.commands.filter((line) => line.startsWith('SELECT')).length, 1)
     await session.close()
+  })
+
+  test('each command has its time, also where several are waited for together', async () => {
+    const patient = imapOpener({ ...IMAP, commandMs: 2_000 })
+    const slowly =
+      (text: string) =>
+      ({ say, tag }: { say(text: string): void; tag: string }): void =>
+        void setTimeout(() => say(text.replace('{tag}', tag)), 1_200)
+    let selected = (): void => {}
+    const server = await script({
+      exists: 1,
+      answers: [
+        [
+          /^SELECT/,
+          (client) => {
+            slowly('* 1 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n{tag} OK done\r\n')(client)
+            setTimeout(() => selected(), 1_200)
+          },
+        ],
+        [
+          /^UID SEARCH ALL/,
+          (client) => {
+            selected = () => slowly('* SEARCH 1\r\n{tag} OK done\r\n')(client)
+          },
+        ],
+        [/^UID FETCH/, (client) => void setTimeout(() => client.say('{tag} OK done\r\n'), 2_400)],
+      ],
+    })
+    await withSession(patient, accessTo(server), async (session) => {
+      assert.deepEqual((await session.list('INBOX')).ids, [1])
+    })
   })
 
   test('a server that drips octets does not hold a drain, though it is never silent', async () => {
