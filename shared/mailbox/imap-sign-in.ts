@@ -18,6 +18,8 @@ export interface SignedIn {
   readonly unread: Buffer
 }
 
+/** Name, password, and what is asked in vain. */
+const MOST_CHALLENGES = 10
 const CAPABILITIES = /^(?:\* CAPABILITY |\S+ (?:OK|PREAUTH) \[CAPABILITY )([^\]]*)/i
 
 /**
@@ -141,11 +143,18 @@ class Opening {
     this.#reader.doing = doing
     this.#reader.allow(0)
     this.#send(`${tag} ${first}`, `${tag} ${shown}`)
+    let challenges = 0
     while (true) {
       const line = await this.#heard()
       const [, challenge] = /^\+ ?(.*)$/.exec(line) ?? []
       if (challenge !== undefined && !next) continue
       if (challenge !== undefined) {
+        // Who asks without reading would fill our memory with answers.
+        if (++challenges > MOST_CHALLENGES)
+          throw new IngestError(
+            'PROTOCOL_VIOLATION',
+            `${this.#line.where}: ${doing}: one question after the other`,
+          )
         const answer = next?.(challenge)
         // Ends the exchange (RFC 9051, 6.2.2).
         this.#send(answer ?? '*', answer === undefined ? '*' : '***')

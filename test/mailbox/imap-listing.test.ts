@@ -53,6 +53,26 @@ describe('IMAP, before the first message', () => {
     assert.equal(await asks(['Done']), true)
   })
 
+  test('a name is given before a folder is selected, for some servers take no SELECT before', async () => {
+    let named = false
+    const answers: ScriptedImapOptions['answers'] = [
+      [
+        /^ID \("name" "Mailsluice"/,
+        ({ say }) => {
+          named = true
+          say('* ID NIL\r\n{tag} OK done\r\n')
+        },
+      ],
+      [
+        /^SELECT/,
+        ({ say }) =>
+          say(named ? '* OK [UIDVALIDITY 1] ok\r\n{tag} OK done\r\n' : '{tag} NO SELECT Unsafe Login\r\n'),
+      ],
+    ]
+    const commands = await said({ capabilities: 'IMAP4rev1 ID', answers })
+    assert.equal(commands.filter((line) => line.startsWith('ID ')).length, 1)
+  })
+
   test('an INBOX that is not there after all is missing', async () => {
     await assert.rejects(said({ answers: [[/^SELECT/, '{tag} NO no such mailbox\r\n']] }), {
       code: 'FOLDER_MISSING',

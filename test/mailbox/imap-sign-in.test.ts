@@ -172,6 +172,18 @@ describe('IMAP: a password', () => {
     })
   })
 
+  test('is asked for ten times at most', async () => {
+    const server = await startScriptedImap({
+      capabilities: 'IMAP4rev1 LOGINDISABLED AUTH=LOGIN',
+      answers: [[/^AUTHENTICATE/, ({ say }) => say(`+ ${base64('Password:')}\r\n`.repeat(1_000))]],
+    })
+    try {
+      await assert.rejects(openImap(accessTo(server)), { code: 'PROTOCOL_VIOLATION', scope: 'session' })
+    } finally {
+      await server.close()
+    }
+  })
+
   test('with what no quoted string may hold is a literal of UTF-8, waited for where it has to be', async () => {
     for (const [capabilities, lines] of [
       ['IMAP4rev1', ['LOGIN "test\\"user" {8}', 'p\xc3\xa4ssw\xc3\xb6']],
