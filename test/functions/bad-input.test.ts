@@ -146,7 +146,7 @@ describe('imap: a session', () => {
     name: 'in which a line never ends',
     start: () =>
       imapOf(() => undefined, {
-        answers: [[/^UID SEARCH/, ({ say }) => say(`* SEARCH ${'1 '.repeat(9_000_000)}`)]],
+        answers: [[/^UID SEARCH/, ({ say }) => say(`* OK ${'1 '.repeat(9_000_000)}`)]],
       }),
     code: 'PROTOCOL_VIOLATION',
     said: /more than|maximum|exceeds|large/i,
