@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openImap } from '../../shared/mailbox/imap.ts'
 import type { MailboxAccess, MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import { makeAuthority } from '../support/certificates.ts'
+import { conversation } from '../support/conversation.ts'
 import { corpus, corpusMissing } from '../support/corpus.ts'
 import { fetchAlone } from '../support/fetch-alone.ts'
 import { collect, withSession } from '../support/imap-session.ts'
@@ -21,7 +22,7 @@ import {
 } from './mail-servers.ts'
 
 /** Tests of the IMAP adapter on a real server, which is running when they do. */
-export function imapOn({ byImap }: Candidate, running: () => MailServer): void {
+export function imapOn({ byImap, waits }: Candidate, running: () => MailServer): void {
   const imap = (user: string, changes: Changes = {}): MailboxAccess =>
     accessOn(running(), 'imap', user, changes)
   const inSession = (
@@ -62,6 +63,20 @@ export function imapOn({ byImap }: Candidate, running: () => MailServer): void {
           })
       })
     }
+
+    test('is waited for no more often than it has to be', async () => {
+      const user = newUser()
+      await running().put(user, 'INBOX', [letter(1)])
+      const lines: string[] = []
+      await inSession(
+        user,
+        async (session) => {
+          assert.equal((await collect(session, await session.list('INBOX'))).length, 1)
+        },
+        { transcript: (line) => lines.push(line) },
+      )
+      assert.equal(conversation(lines).waits, waits.imap, lines.join('\n'))
+    })
 
     test('a wrong password is about the mailbox', async () => {
       await assert.rejects(openImap(imap(newUser(), { password: async () => 'wrong' })), {

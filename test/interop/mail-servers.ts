@@ -11,6 +11,8 @@ export interface Candidate {
   readonly name: string
   readonly missing: string | undefined
   start(): Promise<MailServer>
+  /** How often a session with one message is waited for, after the connection stands. */
+  readonly waits: { readonly imap: number; readonly pop3: number }
   /** What it sends by IMAP for a file with these octets, lines ending in LF. */
   byImap(file: string): string
   /** By POP3: the last line gets an end where it has none. */
@@ -22,6 +24,7 @@ export const CANDIDATES: readonly Candidate[] = [
     name: 'Dovecot',
     missing: dovecot.available(),
     start: dovecot.startDovecot,
+    waits: { imap: 3, pop3: 5 },
     // CRLF for LF, unless it is there; NUL, which an IMAP string cannot hold, as 0x80.
     byImap: (file) => file.replace(/\r?\n/g, '\r\n').replaceAll('\0', '\x80'),
     byPop3: (file) => ended(file.replace(/\r?\n/g, '\r\n')),
@@ -30,6 +33,8 @@ export const CANDIDATES: readonly Candidate[] = [
     name: 'Courier',
     missing: courier.available(),
     start: courier.startCourier,
+    // It takes no initial response: a log-in by IMAP has two steps.
+    waits: { imap: 4, pop3: 5 },
     // CRLF for every LF; a CR at the very end is lost.
     byImap: (file) => file.replaceAll('\n', '\r\n').replace(/\r$/, ''),
     byPop3: (file) => ended(file.replaceAll('\n', '\r\n')),

@@ -4,6 +4,7 @@ import { openImap } from '../../shared/mailbox/imap.ts'
 import type { MailboxAccess, MailboxSession } from '../../shared/mailbox/mailbox.ts'
 import { openPop3 } from '../../shared/mailbox/pop3.ts'
 import { makeAuthority } from '../support/certificates.ts'
+import { conversation } from '../support/conversation.ts'
 import { corpus, corpusMissing } from '../support/corpus.ts'
 import { fetchAlone } from '../support/fetch-alone.ts'
 import { collect, withSession } from '../support/imap-session.ts'
@@ -20,7 +21,7 @@ import {
 } from './mail-servers.ts'
 
 /** Tests of the POP3 adapter on a real server, which is running when they do. */
-export function pop3On({ byImap, byPop3 }: Candidate, running: () => MailServer): void {
+export function pop3On({ byImap, byPop3, waits }: Candidate, running: () => MailServer): void {
   const pop3 = (user: string, changes: Changes = {}): MailboxAccess =>
     accessOn(running(), 'pop3', user, changes)
   const inSession = (
@@ -65,6 +66,20 @@ export function pop3On({ byImap, byPop3 }: Candidate, running: () => MailServer)
           })
       })
     }
+
+    test('is waited for no more often than it has to be', async () => {
+      const user = newUser()
+      await running().put(user, 'INBOX', [letter(1)])
+      const lines: string[] = []
+      await inSession(
+        user,
+        async (session) => {
+          assert.equal((await collect(session, await session.list('INBOX'))).length, 1)
+        },
+        { transcript: (line) => lines.push(line) },
+      )
+      assert.equal(conversation(lines).waits, waits.pop3, lines.join('\n'))
+    })
 
     test('a wrong password is about the mailbox', async () => {
       await assert.rejects(openPop3(pop3(newUser(), { password: async () => 'wrong' })), {
