@@ -5,6 +5,7 @@ import { openFileAudit } from '../shared/archive/file-audit.ts'
 import { openFileCustody } from '../shared/archive/file-custody.ts'
 import type { Config } from '../shared/contract/config.ts'
 import { openFileDerived } from '../shared/derived/file.ts'
+import { QUEUE } from '../shared/limits.ts'
 import type { LocalQueues } from '../shared/queue/local.ts'
 import { openFileState } from '../shared/state/file.ts'
 import type { Stores } from './stores.ts'
@@ -15,7 +16,11 @@ export function openLocalStores(config: Pick<Config, 'queues'>, folder: string):
   let opened: Promise<LocalQueues> | undefined
   const queues = (): Promise<LocalQueues> => {
     opened ??= import('../shared/queue/local.ts').then(({ openLocalQueues }) =>
-      openLocalQueues({ folder: join(root, 'queues'), queues: config.queues }),
+      openLocalQueues({
+        folder: join(root, 'queues'),
+        queues: config.queues,
+        listenAfterMs: QUEUE.localListenMs,
+      }),
     )
     return opened
   }

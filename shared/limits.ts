@@ -224,6 +224,8 @@ export const QUEUE = {
   requestMs: 20 * SECOND,
   /** Finding or starting the local queue server. */
   localStartMs: 15 * SECOND,
+  /** The local queue server listens after this, or when it is asked for: what it takes to be spoken to takes as long to load as a short drain. */
+  localListenMs: 1 * SECOND,
 } as const
 
 /** Messages on disk. */

@@ -2,25 +2,35 @@ import { mkdirSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import type { SendMessageBatchCommandInput } from '@aws-sdk/client-sqs'
 import type { buildApp } from 'fauxqs'
-import { IngestError } from '../errors.ts'
-import type { BatchAnswer } from './sqs.ts'
+import { type BatchAnswer, type BatchEntry, entriesOf, eventBatches, refusalsIn } from './batches.ts'
+import type { OutgoingEvent, SendResult } from './queue.ts'
 
 // The SQS server behind --local: fauxqs, its parts put together here. Its own `startFauxqs` listens on every interface of the machine,
 // which would hand mail to the network, and names queues by hosts that do not resolve; both are fixed in it, so its modules are
-// imported by their place in the package, which is pinned to one version.
+// imported by their place in the package, which is pinned to one version. Those that speak HTTP are as many again, and loaded when somebody is to be spoken to.
 
 export interface LocalServer {
-  /** `http://127.0.0.1:PORT`. */
-  readonly endpoint: string
+  /** One that is there already stays as it is (CreateQueue). Throws what the server refuses it with. */
+  createQueue(name: string): void
   /**
-   * SendMessageBatch of this process itself. Those that come in one go are one transaction: a batch sent to the endpoint waits for the disk by itself, and
-   * takes ten times as long. Resolves to undefined for a batch that the server refuses: sent to the endpoint, it is told why. Rejects with
-   * QUEUE_UNAVAILABLE when the events cannot be kept.
+   * What this process itself sends. All that comes in one go is one transaction: a request waits for the disk by itself, and takes ten times as long.
+   * What cannot be kept is refused. Resolves to undefined for a queue that is not there any more: sent to the endpoint, it is told so.
    */
-  sendMessageBatch(input: SendMessageBatchCommandInput): Promise<BatchAnswer | undefined>
+  send(queue: LocalQueue, events: readonly OutgoingEvent[]): Promise<SendResult[] | undefined>
+  /**
+   * Serves the queues on loopback, and resolves to `http://127.0.0.1:PORT`. The same port as before is taken when it is free, so that URLs
+   * which consumers keep stay right. At INSTANCE_PATH it answers with `instance`, by which others tell it from a server of another folder that has the
+   * port now. Once.
+   */
+  listen(options: { readonly port: number | undefined; readonly instance: string }): Promise<string>
   stop(): Promise<void>
+}
+
+export interface LocalQueue {
+  readonly name: string
+  /** Begins what is said of it. */
+  readonly where: string
 }
 
 /** Where the server says which one it is. */
@@ -41,6 +51,7 @@ interface SqsStore {
   persistence: Persistence | undefined
   allQueues(): Iterable<Queue>
   getQueueByName(name: string): Queue | undefined
+  shutdown(): void
 }
 
 interface Persistence {
@@ -58,33 +69,39 @@ interface SqsRouter {
   register(action: string, handler: Handler): void
 }
 
-interface Modules {
-  readonly SqsRouter: { readonly prototype: SqsRouter }
-  readonly buildApp: typeof buildApp
+interface StoreModules {
   readonly SqsStore: new () => SqsStore
   readonly SnsStore: new () => object
-  readonly S3Store: new () => object
   readonly PersistenceManager: new (folder: string) => Persistence
-  readonly sendMessageBatch: (input: SendMessageBatchCommandInput, store: SqsStore) => BatchAnswer
+  readonly createQueue: Handler
+  readonly sendMessageBatch: (
+    input: { readonly QueueUrl: string; readonly Entries: readonly BatchEntry[] },
+    store: SqsStore,
+    request: undefined,
+  ) => BatchAnswer
   readonly SqsError: new () => Error
 }
 
-async function loadModules(): Promise<Modules> {
+interface ServerModules {
+  readonly SqsRouter: { readonly prototype: SqsRouter }
+  readonly buildApp: typeof buildApp
+  readonly S3Store: new () => object
+}
+
+const STORE_PARTS = [
+  './sqs/sqsStore.js',
+  './sns/snsStore.js',
+  './persistence.js',
+  './sqs/actions/createQueue.js',
+  './sqs/actions/sendMessageBatch.js',
+  './common/errors.js',
+]
+const SERVER_PARTS = ['./app.js', './sqs/sqsRouter.js', './s3/s3Store.js']
+
+async function load<Modules>(parts: readonly string[]): Promise<Modules> {
   const main = import.meta.resolve('fauxqs')
-  const parts = [
-    './app.js',
-    './sqs/sqsRouter.js',
-    './sqs/sqsStore.js',
-    './sns/snsStore.js',
-    './s3/s3Store.js',
-    './persistence.js',
-    './sqs/actions/sendMessageBatch.js',
-    './common/errors.js',
-  ]
   const loaded = (await Promise.all(parts.map((part) => import(new URL(part, main).href)))) as object[]
-  const modules = Object.assign({}, ...loaded) as Modules
-  batchesInOneTransaction(modules.SqsRouter.prototype)
-  return modules
+  return Object.assign({}, ...loaded) as Modules
 }
 
 /** Of a process: the handlers of batches, once they were told to be transactions. */
@@ -111,17 +128,10 @@ function batchesInOneTransaction(router: SqsRouter): void {
   router.register = registerInTransactions
 }
 
-/**
- * Serves the queues stored in `folder` on loopback. The same port as before is taken when it is free, so that URLs which consumers
- * keep stay right. Only one process at a time may do so for a folder: the caller holds the lock. At INSTANCE_PATH it answers with
- * `instance`, by which others tell it from a server of another folder that has the port now.
- */
-export async function startLocalServer(
-  folder: string,
-  { port, instance }: { readonly port: number | undefined; readonly instance: string },
-): Promise<LocalServer> {
-  const modules = await loadModules()
-  const { buildApp, SqsStore, SnsStore, S3Store, PersistenceManager } = modules
+/** Opens the queues stored in `folder`. Only one process at a time may do so: the caller holds the lock, and stops the server. */
+export async function openLocalServer(folder: string): Promise<LocalServer> {
+  const modules = await load<StoreModules>(STORE_PARTS)
+  const { SqsStore, SnsStore, PersistenceManager } = modules
   const data = join(folder, 'data')
   mkdirSync(data, { recursive: true })
   const sqsStore = new SqsStore()
@@ -139,73 +149,101 @@ export async function startLocalServer(
   // Only now: what is loaded is not to be written again.
   sqsStore.persistence = persistence
   for (const queue of sqsStore.allQueues()) queue.persistence = persistence
-  const stores = { sqsStore, snsStore, s3Store: new S3Store() } as never
-  const app = buildApp({ logger: false, stores })
-  app.addHook('preClose', () => persistence.close())
+  let host = '127.0.0.1'
+  let stop = async (): Promise<void> => {
+    sqsStore.shutdown()
+    persistence.close()
+  }
+  return {
+    createQueue(name) {
+      modules.createQueue({ QueueName: name }, sqsStore, { headers: { host } })
+    },
+    send: sendTogether(modules, sqsStore, persistence),
+    async listen(options) {
+      const { app, listening } = await serve({ sqsStore, snsStore }, options)
+      app.addHook('preClose', () => persistence.close())
+      stop = () => app.close()
+      const address = await listening()
+      ;({ host } = new URL(address))
+      for (const queue of sqsStore.allQueues()) queue.url = `http://${host}${new URL(queue.url).pathname}`
+      return new URL(address).origin
+    },
+    stop: () => stop(),
+  }
+}
+
+async function serve(
+  stores: { readonly sqsStore: SqsStore; readonly snsStore: object },
+  { port, instance }: { readonly port: number | undefined; readonly instance: string },
+) {
+  const { buildApp, SqsRouter, S3Store } = await load<ServerModules>(SERVER_PARTS)
+  batchesInOneTransaction(SqsRouter.prototype)
+  const app = buildApp({ logger: false, stores: { ...stores, s3Store: new S3Store() } as never })
   app.addHook('onRequest', async ({ headers }, reply) => {
     if (!namesThisMachine(headers.host ?? '')) await reply.status(403).send({ error: 'not a local host' })
   })
   app.get(INSTANCE_PATH, async () => ({ instance }))
-
   const listen = (wanted: number): Promise<string> => app.listen({ port: wanted, host: '127.0.0.1' })
-  try {
-    const address = await listen(port ?? 0).catch((error: NodeJS.ErrnoException) => {
+  const listening = (): Promise<string> =>
+    listen(port ?? 0).catch((error: NodeJS.ErrnoException) => {
       if (port === undefined || error.code !== 'EADDRINUSE') throw error
       return listen(0)
     })
-    const endpoint = new URL(address).origin
-    for (const queue of sqsStore.allQueues()) queue.url = `${endpoint}${new URL(queue.url).pathname}`
-    return {
-      endpoint,
-      sendMessageBatch: batchesTogether(modules, sqsStore, persistence),
-      stop: () => app.close(),
-    }
-  } catch (error) {
-    await app.close()
-    throw error
-  }
+  return { app, listening }
 }
 
 interface Waiting {
-  readonly input: SendMessageBatchCommandInput
-  resolve(answer: BatchAnswer | undefined): void
-  reject(error: Error): void
+  readonly queue: LocalQueue
+  readonly events: readonly OutgoingEvent[]
+  resolve(results: SendResult[] | undefined): void
 }
 
-function batchesTogether(
-  { sendMessageBatch, SqsError }: Modules,
+function sendTogether(
+  { sendMessageBatch, SqsError }: StoreModules,
   store: SqsStore,
   persistence: Persistence,
-): LocalServer['sendMessageBatch'] {
+): LocalServer['send'] {
   let waiting: Waiting[] = []
   function send(): void {
-    const batches = waiting
+    const sending = waiting
     waiting = []
-    const answers: (BatchAnswer | undefined)[] = []
+    let results: (SendResult[] | undefined)[] = []
     try {
       persistence.transaction(() => {
-        for (const { input } of batches) answers.push(answered(input))
+        results = sending.map(({ queue, events }) => sent(queue, events))
       })
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      const error = new IngestError('QUEUE_UNAVAILABLE', `the events cannot be kept: ${reason}`, { cause })
-      for (const { reject } of batches) reject(error)
-      return
-    }
-    for (const [index, { resolve }] of batches.entries()) resolve(answers[index])
-  }
-  /** A batch that is refused as a whole is so before anything of it is taken. */
-  function answered(input: SendMessageBatchCommandInput): BatchAnswer | undefined {
-    try {
-      return sendMessageBatch(input, store)
     } catch (error) {
-      if (error instanceof SqsError) return undefined
-      throw error
+      const reason = error instanceof Error ? error.message : String(error)
+      results = sending.map(({ queue: { where }, events }) =>
+        events.map(() => ({ sent: false, refused: `${where}: the events cannot be kept: ${reason}` })),
+      )
+    }
+    for (const [index, { resolve }] of sending.entries()) resolve(results[index])
+  }
+  function sent(queue: LocalQueue, events: readonly OutgoingEvent[]): SendResult[] | undefined {
+    const url = store.getQueueByName(queue.name)?.url
+    if (url === undefined) return undefined
+    return eventBatches(events, (event) => event).flatMap((batch) => taken(queue, url, batch))
+  }
+  function taken(queue: LocalQueue, QueueUrl: string, batch: readonly OutgoingEvent[]): SendResult[] {
+    const { name, where } = queue
+    try {
+      const input = { QueueUrl, Entries: entriesOf(batch, name.endsWith('.fifo')) }
+      const refusals = refusalsIn(sendMessageBatch(input, store, undefined), batch.length, where)
+      return batch.map((_, index) => {
+        const refusal = refusals.get(index)
+        return refusal ? { sent: false, refused: refusal.reason } : { sent: true }
+      })
+    } catch (error) {
+      // A batch is refused as a whole before anything of it is taken. A bad event keeps back no other.
+      if (!(error instanceof SqsError)) throw error
+      if (batch.length > 1) return batch.flatMap((event) => taken(queue, QueueUrl, [event]))
+      return [{ sent: false, refused: `${where}: ${error.message}` }]
     }
   }
-  return (input) =>
-    new Promise((resolve, reject) => {
-      if (waiting.push({ input, resolve, reject }) === 1) setImmediate(send)
+  return (queue, events) =>
+    new Promise((resolve) => {
+      if (waiting.push({ queue, events, resolve }) === 1) setImmediate(send)
     })
 }
 

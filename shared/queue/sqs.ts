@@ -1,21 +1,17 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  type BatchResultErrorEntry,
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
-  type SendMessageBatchCommandInput,
-  type SendMessageBatchCommandOutput,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { parseSqsAddress, type SqsAddress } from '../contract/queue-address.ts'
 import { IngestError } from '../errors.ts'
 import { QUEUE } from '../limits.ts'
-import { batchesOf } from './batches.ts'
+import { entriesOf, eventBatches, type Refusal, refusalsIn } from './batches.ts'
 import type { EventQueues, OutgoingEvent, SendResult } from './queue.ts'
 import { openSqsClients } from './sqs-clients.ts'
 import {
@@ -25,8 +21,6 @@ import {
   isUnreachable,
   toQueueError,
 } from './sqs-errors.ts'
-
-export type BatchAnswer = Pick<SendMessageBatchCommandOutput, 'Successful' | 'Failed'>
 
 export interface SqsOptions {
   /** Queue name, URL or ARN by the name that routes use. */
@@ -42,8 +36,6 @@ export interface SqsOptions {
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
   /** @default QUEUE.requestMs */
   readonly requestMs?: number | undefined
-  /** Takes a SendMessageBatch in place of the endpoint, for a server that is in this process; undefined for one that it does not take. */
-  readonly inProcess?: ((input: SendMessageBatchCommandInput) => Promise<BatchAnswer | undefined>) | undefined
   /** Called when nobody listens at the endpoint or a connection broke, before a request is tried a last time. */
   readonly reconnect?: (() => Promise<void>) | undefined
 }
@@ -158,29 +150,18 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
     where: string,
     target: Target,
     entries: readonly Entry[],
-  ): Promise<Map<number, Failure>> {
+  ): Promise<Map<number, Refusal>> {
     const { address, client, url } = target
-    const input: SendMessageBatchCommandInput = {
+    const command = new SendMessageBatchCommand({
       QueueUrl: url,
-      Entries: entries.map(({ event }, index) => ({
-        Id: String(index),
-        MessageBody: event.body,
-        MessageGroupId: sqsId(event.group),
-        ...(address.fifo ? { MessageDeduplicationId: sqsId(event.id) } : {}),
-      })),
-    }
+      Entries: entriesOf(
+        entries.map(({ event }) => event),
+        address.fifo,
+      ),
+    })
     try {
-      const answer =
-        (await options.inProcess?.(input)) ??
-        (await request(where, () => client.send(new SendMessageBatchCommand(input))))
-      const accepted = new Set(answer.Successful?.map(({ Id }) => Id))
-      const refusals = new Map(answer.Failed?.map((failure) => [failure.Id, failure]))
-      const failures = new Map<number, Failure>()
-      for (const index of entries.keys()) {
-        const id = String(index)
-        if (!accepted.has(id)) failures.set(index, entryFailure(where, refusals.get(id)))
-      }
-      return failures
+      const answer = await request(where, () => client.send(command))
+      return refusalsIn(answer, entries.length, where)
     } catch (error) {
       if (!(error instanceof IngestError) || error.scope === 'mailbox') throw error
       // A bad message delays only itself.
@@ -193,8 +174,8 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
     where: string,
     target: Target,
     entries: readonly Entry[],
-  ): Promise<Map<number, Failure>> {
-    const failures = new Map<number, Failure>()
+  ): Promise<Map<number, Refusal>> {
+    const failures = new Map<number, Refusal>()
     for (const [index, entry] of entries.entries()) {
       const failure = (await trySend(where, target, [entry])).get(0)
       if (failure) failures.set(index, failure)
@@ -212,10 +193,7 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
       for (const entry of entries) entry.settle({ sent: false, refused: error.message })
       return
     }
-    const batches = batchesOf(entries, ({ event }) => Buffer.byteLength(event.body), {
-      messages: QUEUE.batchMessages,
-      octets: QUEUE.batchOctets,
-    }).values()
+    const batches = eventBatches(entries, ({ event }) => event).values()
     const sender = async (): Promise<void> => {
       for (const batch of batches) await sendBatch(where, target, batch)
     }
@@ -308,21 +286,4 @@ export function openSqsQueues(options: SqsOptions): SqsQueues {
       clients.close()
     },
   }
-}
-
-interface Failure {
-  readonly final: boolean
-  readonly reason: string
-}
-
-/** Senders' faults (InvalidMessageContents …) never pass by themselves; an entry that the answer forgot is tried again. */
-function entryFailure(where: string, failure: BatchResultErrorEntry | undefined): Failure {
-  if (!failure) return { final: false, reason: `${where}: the answer does not name the event` }
-  const reason = `${where}: ${failure.Code}${failure.Message ? `: ${failure.Message}` : ''}`
-  return { final: failure.SenderFault === true, reason }
-}
-
-/** MessageGroupId and MessageDeduplicationId: 1 to 128 printable ASCII characters without the space; else the SHA-256. */
-function sqsId(id: string): string {
-  return /^[!-~]{1,128}$/.test(id) ? id : createHash('sha256').update(id).digest('hex')
 }

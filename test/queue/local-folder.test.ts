@@ -151,6 +151,36 @@ describe('local queues', () => {
 })
 
 describe('a folder of local queues', () => {
+  test('listens later where that is asked for: what is sent before is there for who comes then, and for who comes after its end', async () => {
+    const folder = await temporaryFolder()
+    const open = () => openLocalQueues({ folder, queues: LOCAL_QUEUES, listenAfterMs: 300 })
+    const short = await open()
+    assert.throws(() => short.endpoint, TypeError)
+    assert.deepEqual(await short.send('orders', [event('one')]), [{ sent: true }])
+    await short.close()
+    assertFree(folder)
+
+    const long = await open()
+    after(() => long.close())
+    assert.deepEqual(await long.send('orders', [event('two')]), [{ sent: true }])
+    const other = await openQueues(folder)
+    assert.equal(other.endpoint, long.endpoint)
+    assert.deepEqual(await drained(other, 'orders'), ['one', 'two'])
+  })
+
+  test('listens at once when its own process receives', async () => {
+    const queues = await openLocalQueues({
+      folder: await temporaryFolder(),
+      queues: LOCAL_QUEUES,
+      listenAfterMs: 3_600_000,
+    })
+    after(() => queues.close())
+    await queues.send('default', [event('one')])
+
+    assert.deepEqual(await drained(queues), ['one'])
+    assert.match(queues.endpoint, /^http:/)
+  })
+
   test('that two processes use is served by one, and both see the same', async () => {
     const folder = await temporaryFolder()
     const [one, other] = await Promise.all([openQueues(folder), openQueues(folder)])
