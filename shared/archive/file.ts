@@ -45,7 +45,7 @@ import { formatSidecar, parseSidecarOf, type Sidecar } from './sidecar.ts'
 export function openFileArchive(folder: string): Archive {
   const root = resolve(folder)
   const layout = fileLayout(root)
-  const folders = openFolderSync(root)
+  const folders = openFolderSync(root, makeInThread)
   const shared = new SharedMetadata(layout)
   let prepared: Promise<void> | undefined
 
@@ -193,8 +193,8 @@ export function openFileArchive(folder: string): Archive {
           return { outcome: 'created', versionId: undefined, retainUntil: undefined }
         }
         const isTaken = failure.errno === 'EEXIST'
-        if (isTaken && failure.at === 0) return await taken(key)
         if (isTaken && failure.at === commit) return await taken(key, { path: data, sha256 })
+        if (isTaken && failure.at === 0) return await taken(key)
         if (failure.at < commit) throw toError(failure)
         metadata.refused(known, toError(failure))
         before = []
@@ -276,6 +276,15 @@ export function openFileArchive(folder: string): Archive {
     },
   }
   return inWordsOfTheArchive(`archive ${root}`, archive)
+}
+
+/** Messages lie in 256 folders, and so does their metadata. */
+async function makeInThread(folder: string, parent: string): Promise<void> {
+  const failure = await runSteps([
+    { do: 'make-folder', folder },
+    { do: 'sync', folder: parent },
+  ])
+  if (failure) throw toError(failure)
 }
 
 /** Translates what the file system fails with, once, for every method. */

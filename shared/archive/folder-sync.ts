@@ -1,8 +1,7 @@
-import { open } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { makeFolder } from '../make-folder.ts'
-import { toError } from './file-steps.ts'
-import { runSteps } from './file-threads.ts'
+import { errnoOf } from './file-errors.ts'
 
 interface Turn {
   running: Promise<void>
@@ -20,8 +19,14 @@ export interface FolderSync {
   ensure(folder: string): Promise<void>
 }
 
-/** `root`: parents up to it are synced even when they exist already, for who made them may have died before his fsync. */
-export function openFolderSync(root: string): FolderSync {
+/**
+ * `root`: parents up to it are synced even when they exist already, for who made them may have died before his fsync. `makeDurably` makes a folder whose
+ * parent is there, or leaves it as it is, in place of calls from here.
+ */
+export function openFolderSync(
+  root: string,
+  makeDurably?: (folder: string, parent: string) => Promise<void>,
+): FolderSync {
   const turns = new Map<string, Turn>()
   const ensured = new Map<string, Promise<void>>()
 
@@ -49,11 +54,11 @@ export function openFolderSync(root: string): FolderSync {
     if (folder === root) return makeRoot()
     const parent = dirname(folder)
     await ensure(parent)
-    const failure = await runSteps([
-      { do: 'make-folder', folder },
-      { do: 'sync', folder: parent },
-    ])
-    if (failure) throw toError(failure)
+    if (makeDurably) return makeDurably(folder, parent)
+    await mkdir(folder).catch((error: unknown) => {
+      if (errnoOf(error) !== 'EEXIST') throw error
+    })
+    await sync(parent)
   }
 
   async function makeRoot(): Promise<void> {

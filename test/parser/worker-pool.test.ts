@@ -120,6 +120,27 @@ describe('the worker pool', () => {
     })
   })
 
+  test('starts a worker ahead of the first message when it is told that one will come, and no second one for it', async () => {
+    let started = 0
+    const count = (): void => void started++
+    process.on('worker', count)
+    try {
+      await withParser({ workers: 2 }, async (parser) => {
+        assert.equal(started, 0)
+        parser.prepare?.()
+        parser.prepare?.()
+        await new Promise(setImmediate)
+        assert.equal(started, 1)
+
+        await parser.parse(letter('x'))
+
+        assert.equal(started, 1)
+      })
+    } finally {
+      process.off('worker', count)
+    }
+  })
+
   test('shows its workers octets of an arena where they lie', async () => {
     const workerUrl = new URL('../support/telling.worker.ts', import.meta.url)
     const arena = new OctetArena(2 * PARSER.pipelineOctets)
